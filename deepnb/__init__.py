@@ -1,0 +1,31 @@
+"""Fingerprints of generative models: read one picture, infer the machine, see the evidence
+
+The names below load what they need on first use; `import deepnb` itself loads no network library.
+"""
+__version__ = "0.1.0"
+
+from importlib import import_module
+
+_HOMES = {  # public name -> the module that holds it
+    "load": "picture",
+    "read": "reader",
+    "Reader": "reader",
+    "explain": "explanation",
+    "regions": "parts",
+    "bands": "parts",
+    "joint": "parts",
+    "panel": "notebook",
+    "write_report": "notebook",
+}
+__all__ = ["Reader", "bands", "explain", "joint", "load", "panel", "read", "regions", "write_report"]
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'deepnb' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"deepnb.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
