@@ -52,7 +52,7 @@ def missing_gpu():
 
 
 NEEDS = {"browser": missing_browser, "corpus": missing_corpus, "gpu": missing_gpu}
-demanded = {word for word in os.environ.get("DEEPNB_DEMAND", "").replace(",", " ").split()}
+demanded = set(os.environ.get("DEEPNB_DEMAND", "").replace(",", " ").split())
 ran = set()  # the marks of the tests whose body really ran
 
 
