@@ -1,4 +1,4 @@
-"The vocabulary: codes go there and back exactly, the two vocabularies never mix, the shipped tables hold only known words"
+"The vocabulary: codes go there and back exactly, two vocabularies never mix, shipped tables hold known words"
 
 import copy
 import pickle
@@ -95,7 +95,7 @@ def test_the_generators_are_well_formed():
 def test_doubtful_texts_map_to_nothing():
     known = vocabulary.generators()
     assert known["stylegan2_ffhq"].hyperparameters["up_sampling"] == "fir"
-    assert "up_sampling" not in known["srcnn_titu"].hyperparameters  # enlarged before the network, and not said how
+    assert "up_sampling" not in known["srcnn_titu"].hyperparameters  # enlarged beforehand, not said how
     assert "family" not in known["midjourney_v6"].hyperparameters
 
 
