@@ -16,13 +16,16 @@ def words(key):
 
 extras = {key.removeprefix("extra_"): words(key) for key in settings if key.startswith("extra_")}
 extras["all"] = sorted({word for name in ("read", "notebook", "formats") for word in extras[name]})
-extras["dev"] = sorted({*extras["all"], *extras["train"], *words("dev_requirements")})
+extras["dev"] = sorted({*extras["all"], *extras["tables"], *extras["train"], *words("dev_requirements")})
 
 share = HERE / "deepnb" / "share"
 data_files = {}
 for path in sorted(share.rglob("*")) if share.exists() else []:
     if path.is_file():
         data_files.setdefault(f"share/{path.parent.relative_to(share)}", []).append(str(path.relative_to(HERE)))
+
+guides = sorted((HERE / "nbs" / "guides").glob("*.ipynb"))
+data_files["share/deepnb/guides"] = [str(path.relative_to(HERE)) for path in guides]
 
 setup(
     name=settings["lib_name"],
