@@ -79,6 +79,15 @@ def install_torch():
     return pip(wanted)
 
 
+def link_shared():
+    "An editable installation leaves data files out; link what a wheel would have laid into share/"
+    for template in (ROOT / "deepnb/share/jupyter/voila/templates").glob("*"):
+        place = VENV / "share/jupyter/voila/templates" / template.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.exists():
+            place.symlink_to(template, target_is_directory=True)
+
+
 def main(kind):
     done = stamp(kind)
     if done.exists() or (kind == "all" and stamp("dev").exists()):
@@ -87,6 +96,7 @@ def main(kind):
     print(f"Installing deepnb[{kind}] into .venv, once ...", flush=True)
     if not (install_torch() and pip("-e", f".[{kind}]")):
         sys.exit("The installation stopped; the lines above say why. The same command tries again.")
+    link_shared()
     for old in VENV.glob(f".deepnb-{kind}-*"):
         old.unlink()
     done.touch()
