@@ -85,8 +85,12 @@ def record(row: dict) -> dict:
         values["adversarial"] = None  # see ADVERSARIAL: the decoder's loss is rarely stated
     known = Hyperparameters({name: value for name, value in values.items() if value is not None})
     return {
-        "name": row["generator"], "lineage": row["lineage"], "kind": row["kind"], "family": values["family"],
-        "hyperparameters": dict(known), "year": int(row["year"]) if row["year"].isdigit() else None,
+        "name": row["generator"],
+        "lineage": row["lineage"],
+        "kind": row["kind"],
+        "family": values["family"],
+        "hyperparameters": dict(known),
+        "year": int(row["year"]) if row["year"].isdigit() else None,
     }
 
 
