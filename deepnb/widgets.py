@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['anywidget', 'traitlets', 'CHUNK_BYTES', 'Upload', 'Still', 'Section', 'Panel', 'still_copy']
 
-# %% ../nbs/51_widgets.ipynb #bfa11af3
+# %% ../nbs/51_widgets.ipynb #65804df8
 import base64
 import html
 import math
@@ -19,7 +19,7 @@ from .core import Limits, PictureError, require, sha256_hex
 anywidget = require("anywidget", "notebook")
 traitlets = require("traitlets", "notebook")
 
-# %% ../nbs/51_widgets.ipynb #be6e7fef
+# %% ../nbs/51_widgets.ipynb #8fda360c
 CHUNK_BYTES = 1 << 20  # as in static/panel.js
 
 
@@ -60,7 +60,7 @@ class Upload:
             raise PictureError("truncated", self.name, "It was altered on its way here. Bring it again.")
         return data
 
-# %% ../nbs/51_widgets.ipynb #3c6459a1
+# %% ../nbs/51_widgets.ipynb #d4224a65
 @dataclass(frozen=True)
 class Still:
     "A picture to show: `data` are PNG, JPEG or WebP bytes of media type `type`, `alt` says what is to be seen"
@@ -97,7 +97,7 @@ class Section:
         return {"name": self.name, "title": self.title, "texts": list(self.texts), "figures": list(self.figures),
                 "folded": self.folded}  # fmt: skip
 
-# %% ../nbs/51_widgets.ipynb #5329f944
+# %% ../nbs/51_widgets.ipynb #116d3a4e
 class Panel(anywidget.AnyWidget):
     """Bring a picture, watch the work, read the answer; draws what it is given
 
@@ -204,7 +204,7 @@ class Panel(anywidget.AnyWidget):
         display(data, metadata=metadata or {}, raw=True)
         self._copy = display(still_copy(), raw=True, display_id=True)
 
-# %% ../nbs/51_widgets.ipynb #374cc918
+# %% ../nbs/51_widgets.ipynb #7374962d
 def still_copy(
     sections: tuple[Section, ...] = (),
     stills: tuple[Still, ...] = (),
