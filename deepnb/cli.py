@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['parse_parts', 'make_parser', 'main']
 
-# %% ../nbs/62_cli.ipynb #86dd8222
+# %% ../nbs/62_cli.ipynb #2f7259b7
 import argparse
 import json
 import os
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from . import __version__
 
-# %% ../nbs/62_cli.ipynb #ab1bc1e0
+# %% ../nbs/62_cli.ipynb #14f3150b
 def parse_parts(text: str):
     """The plan of parts behind the words of `--parts`
 
@@ -40,7 +40,7 @@ def parse_parts(text: str):
         return regions(tuple(numbers))
     return joint(regions=tuple(numbers[:2]), bands=numbers[2])
 
-# %% ../nbs/62_cli.ipynb #ccbdf1e2
+# %% ../nbs/62_cli.ipynb #3207ac82
 def _say(*lines, indent="", file=None):
     "Print each line wrapped to the terminal, at most 100 characters wide"
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
@@ -79,7 +79,7 @@ def _open_reader(args):
 
     return Reader.load(args.reader, device=args.device)
 
-# %% ../nbs/62_cli.ipynb #b494f61c
+# %% ../nbs/62_cli.ipynb #556fb6fe
 class _Asked:
     "The pictures of one command: answers those that can be read, tells and counts the others"
 
@@ -113,7 +113,7 @@ class _Asked:
     def exit_code(self):
         return 1 if self.refused else 0
 
-# %% ../nbs/62_cli.ipynb #7a6e1d1a
+# %% ../nbs/62_cli.ipynb #d8507d00
 def _read(args, reader):
     from deepnb.batch import find_pictures, write_parquet
     from deepnb.core import PictureError
@@ -166,7 +166,7 @@ def _words(path, reading, explanation=None):
     _say(*sentences(reading, explanation), indent="  ")
     print(flush=True)
 
-# %% ../nbs/62_cli.ipynb #2c92a042
+# %% ../nbs/62_cli.ipynb #d60b7624
 def _explained(args, reader, picture):
     "The reading and the explanation of one picture, as the options of the command say"
     from deepnb.explanation import explain
@@ -204,7 +204,7 @@ def _report(args, reader):
         _write_page(args.out, path, reading, explanation)
     return asked.exit_code
 
-# %% ../nbs/62_cli.ipynb #07b4e2a2
+# %% ../nbs/62_cli.ipynb #653275da
 def _draw_text(explanation):
     "Regions as a grid of numbers, bands as a list, in logits"
     if explanation.grid and len(explanation.by_region()):
@@ -229,7 +229,7 @@ def _write_page(out, picture, reading, explanation):
     save_report(reading, explanation, out)
     print(f"Written: {out}", file=sys.stderr)
 
-# %% ../nbs/62_cli.ipynb #8fb3b276
+# %% ../nbs/62_cli.ipynb #590876f0
 def _compare(args, reader):
     asked = _Asked(args, reader)
     paths = [Path(args.a), Path(args.b)]
@@ -259,7 +259,7 @@ def _stress(args, reader):
             print(f"    {step.name:<{wide}}  {step.verdict.value:<10}  {numbers}")
     return asked.exit_code
 
-# %% ../nbs/62_cli.ipynb #9bea82ca
+# %% ../nbs/62_cli.ipynb #2cb76bda
 def _train(args, reader):
     from deepnb.core import require
 
@@ -273,18 +273,19 @@ def _train(args, reader):
 
 
 def _evaluate(args, reader):
-    from deepnb.core import ProtocolError
-    from deepnb.evaluation import evaluate, evaluate_folders
+    from deepnb.core import ChoiceError
 
     if bool(args.real) != bool(args.fake):
-        raise ProtocolError("evaluate needs both folders, --real and --fake, or neither. Name the other one.")
+        raise ChoiceError("evaluate needs both folders, --real and --fake, or neither. Name the other one.")
+    from deepnb.evaluation import evaluate, evaluate_folders
+
     if args.real:
         print(evaluate_folders(reader or _open_reader(args), args.real, args.fake))
     else:
         print(evaluate(args.protocol))
     return 0
 
-# %% ../nbs/62_cli.ipynb #3df41e30
+# %% ../nbs/62_cli.ipynb #490f9696
 def _lab(args, reader):
     from deepnb.installation import has_display, open_lab
 
@@ -323,7 +324,7 @@ def _version(args, reader):
     print(f"deepnb {__version__}")
     return 0
 
-# %% ../nbs/62_cli.ipynb #f2e91365
+# %% ../nbs/62_cli.ipynb #462bd0ef
 def make_parser() -> argparse.ArgumentParser:
     "The parser of the command line; every command has its help and its function as `run`"
     parser = argparse.ArgumentParser(
@@ -363,7 +364,7 @@ def _takes_explaining(parser):
     parser.add_argument("--no-receipt", action="store_true", help="skip the check of the explanation; faster")
     _takes_reader(parser)
 
-# %% ../nbs/62_cli.ipynb #f1ae3f48
+# %% ../nbs/62_cli.ipynb #4f7c2012
 def _add_pictures(command):
     read = command("read", _read, "say what each picture carries")
     read.add_argument("pictures", nargs="+", metavar="FILE|FOLDER", help="a folder: the pictures in it")
@@ -415,7 +416,7 @@ def _add_house(command):
     _takes_reader(doctor)
     command("version", _version, "print the version")
 
-# %% ../nbs/62_cli.ipynb #87c5268e
+# %% ../nbs/62_cli.ipynb #926536fa
 def main(
     argv: list[str] | None = None,  # the words after `deepnb`; None: those of this process
     *,
@@ -440,3 +441,7 @@ def main(
         text = str(error) if isinstance(error, DeepnbError | OSError) else _fault(error)
         print(f"deepnb {args.command}: {text}", file=sys.stderr)
         return 2 if isinstance(error, ChoiceError) else 1
+
+# %% ../nbs/62_cli.ipynb #f6000c20
+if __name__ == "__main__":
+    sys.exit(main())
