@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CHUNK_BYTES', 'Upload', 'Still', 'Section', 'Panel', 'still_copy']
 
-# %% ../nbs/51_widgets.ipynb #ffa75b9a
+# %% ../nbs/51_widgets.ipynb #448d1dba
 import base64
 import html
 import math
@@ -19,7 +19,7 @@ from .core import Limits, PictureError, require, sha256_hex
 _anywidget = require("anywidget", "notebook")
 _traits = require("traitlets", "notebook")
 
-# %% ../nbs/51_widgets.ipynb #97305ac1
+# %% ../nbs/51_widgets.ipynb #2162dbec
 CHUNK_BYTES = 1 << 20  # as in static/panel.js
 
 
@@ -42,8 +42,8 @@ class Upload:
             raise PictureError("not_a_picture", self.name, "The file is empty. Choose another one.")
         if self.size > Limits.MAX_FILE_BYTES:
             has, most = self.size / 2**20, Limits.MAX_FILE_BYTES >> 20
-            sentence = f"The file has {has:.0f} MiB, and at most {most} MiB are read. Save it as a JPEG first."
-            raise PictureError("too_large", self.name, sentence)
+            why = f"The file has {has:.0f} MiB, and at most {most} MiB are read. Save it as JPEG first."
+            raise PictureError("too_large", self.name, why)
         if self.count != math.ceil(self.size / CHUNK_BYTES):
             raise PictureError("truncated", self.name, "It did not arrive whole. Bring it again.")
 
@@ -61,7 +61,7 @@ class Upload:
             raise PictureError("truncated", self.name, "It was altered on its way here. Bring it again.")
         return data
 
-# %% ../nbs/51_widgets.ipynb #e33461be
+# %% ../nbs/51_widgets.ipynb #d34097ad
 @dataclass(frozen=True)
 class Still:
     "A picture to show: bytes of media type `type`; `alt` says what is to be seen, `caption` how to read it"
@@ -95,12 +95,12 @@ class Section:
         "The plain dict that the browser is sent"
         return asdict(self) | {"texts": list(self.texts), "figures": list(self.figures)}
 
-# %% ../nbs/51_widgets.ipynb #c97db7b9
+# %% ../nbs/51_widgets.ipynb #53ea74f4
 class Panel(_anywidget.AnyWidget):
     """Bring a picture, watch the work, read the answer; draws what it is given
 
     `on_picture(name, data)` is called with a file's name and bytes, `on_stop()` by the stop button, and
-    `on_style(dark)` when the page turns light or dark: on the kernel's main thread, so they should return at once.
+    `on_style(dark)` when the page turns light or dark, all on the kernel's main thread: they should return at once.
     """
 
     _esm = files("deepnb") / "static" / "panel.js"
@@ -202,7 +202,7 @@ class Panel(_anywidget.AnyWidget):
         display(data, metadata=metadata or {}, raw=True)
         self._copy = display(still_copy(), raw=True, display_id=True)
 
-# %% ../nbs/51_widgets.ipynb #a7e2887d
+# %% ../nbs/51_widgets.ipynb #7c977044
 def still_copy(
     sections: tuple[Section, ...] = (),
     stills: tuple[Still, ...] = (),
