@@ -6,9 +6,10 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help env env-dev demo lab test quick fresh lint pages docs bench clean
-PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell \
-  command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-  2>/dev/null && echo $(name))) python3)
+PYTHON ?= $(shell for name in .venv/bin/python python3 python3.13 python3.12 python3.11; do \
+  $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && exit; \
+  done; echo python3)
+PYTHON := $(PYTHON)
 BIN := .venv/bin
 export PICTURE PIP_TORCH_ARGS
 

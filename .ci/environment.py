@@ -41,7 +41,7 @@ def run(*command, quiet=False):
 
 
 def pip(*words, quiet=False):
-    environment = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+    environment = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
     return run(*environment, "-c", "constraints.txt", *words, quiet=quiet)
 
 
