@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['parse_parts', 'make_parser', 'main']
 
-# %% ../nbs/62_cli.ipynb #2f7259b7
+# %% ../nbs/62_cli.ipynb #f27b14dc
 import argparse
 import json
 import os
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from . import __version__
 
-# %% ../nbs/62_cli.ipynb #14f3150b
+# %% ../nbs/62_cli.ipynb #52bc9622
 def parse_parts(text: str):
     """The plan of parts behind the words of `--parts`
 
@@ -40,7 +40,7 @@ def parse_parts(text: str):
         return regions(tuple(numbers))
     return joint(regions=tuple(numbers[:2]), bands=numbers[2])
 
-# %% ../nbs/62_cli.ipynb #3207ac82
+# %% ../nbs/62_cli.ipynb #02f2de95
 def _say(*lines, indent="", file=None):
     "Print each line wrapped to the terminal, at most 100 characters wide"
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
@@ -79,7 +79,7 @@ def _open_reader(args):
 
     return Reader.load(args.reader, device=args.device)
 
-# %% ../nbs/62_cli.ipynb #556fb6fe
+# %% ../nbs/62_cli.ipynb #f573435c
 class _Asked:
     "The pictures of one command: answers those that can be read, tells and counts the others"
 
@@ -113,7 +113,7 @@ class _Asked:
     def exit_code(self):
         return 1 if self.refused else 0
 
-# %% ../nbs/62_cli.ipynb #d8507d00
+# %% ../nbs/62_cli.ipynb #1aadb2ec
 def _read(args, reader):
     from deepnb.batch import find_pictures, write_parquet
     from deepnb.core import PictureError
@@ -166,22 +166,18 @@ def _words(path, reading, explanation=None):
     _say(*sentences(reading, explanation), indent="  ")
     print(flush=True)
 
-# %% ../nbs/62_cli.ipynb #d60b7624
+# %% ../nbs/62_cli.ipynb #07d9c10d
 def _explained(args, reader, picture):
     "The reading and the explanation of one picture, as the options of the command say"
     from deepnb.explanation import explain
 
     words = {} if args.method is None else {"method": args.method}
     if args.score is not None:
-        words["score"] = tuple(args.score.split(":", 1)) if _is_field(args.score) else args.score
+        words["score"] = args.score
     if args.parts is not None:
         words["parts"] = parse_parts(args.parts)
     explanation = explain(picture, reader=reader, seed=args.seed, receipt=not args.no_receipt, **words)
     return reader.read(picture), explanation
-
-
-def _is_field(score):
-    return ":" in score and score.split(":", 1)[0] not in {"source", "family"}
 
 
 def _explain(args, reader):
@@ -204,7 +200,7 @@ def _report(args, reader):
         _write_page(args.out, path, reading, explanation)
     return asked.exit_code
 
-# %% ../nbs/62_cli.ipynb #653275da
+# %% ../nbs/62_cli.ipynb #f580dc46
 def _draw_text(explanation):
     "Regions as a grid of numbers, bands as a list, in logits"
     if explanation.grid and len(explanation.by_region()):
@@ -229,7 +225,7 @@ def _write_page(out, picture, reading, explanation):
     save_report(reading, explanation, out)
     print(f"Written: {out}", file=sys.stderr)
 
-# %% ../nbs/62_cli.ipynb #590876f0
+# %% ../nbs/62_cli.ipynb #981b28e0
 def _compare(args, reader):
     asked = _Asked(args, reader)
     paths = [Path(args.a), Path(args.b)]
@@ -259,16 +255,16 @@ def _stress(args, reader):
             print(f"    {step.name:<{wide}}  {step.verdict.value:<10}  {numbers}")
     return asked.exit_code
 
-# %% ../nbs/62_cli.ipynb #2cb76bda
+# %% ../nbs/62_cli.ipynb #56d8bac1
 def _train(args, reader):
     from deepnb.core import require
 
     require("torch", "read")
     from deepnb.training import Recipe, train
 
-    names = ("corpus", "out", "steps", "seed", "minutes", "resume")
+    names = ("corpus", "out", "steps", "batch", "seed", "start", "threads")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    print(train(Recipe(**given)))
+    print(f"Written: {train(Recipe(**given), progress=sys.stderr.isatty())}")
     return 0
 
 
@@ -280,12 +276,13 @@ def _evaluate(args, reader):
     from deepnb.evaluation import evaluate, evaluate_folders
 
     if args.real:
-        print(evaluate_folders(reader or _open_reader(args), args.real, args.fake))
+        reader = reader or _open_reader(args)
+        print(evaluate_folders(reader, args.real, args.fake, progress=sys.stderr.isatty()))
     else:
         print(evaluate(args.protocol))
     return 0
 
-# %% ../nbs/62_cli.ipynb #490f9696
+# %% ../nbs/62_cli.ipynb #c05bce2d
 def _lab(args, reader):
     from deepnb.installation import has_display, open_lab
 
@@ -324,7 +321,7 @@ def _version(args, reader):
     print(f"deepnb {__version__}")
     return 0
 
-# %% ../nbs/62_cli.ipynb #462bd0ef
+# %% ../nbs/62_cli.ipynb #52c62a8d
 def make_parser() -> argparse.ArgumentParser:
     "The parser of the command line; every command has its help and its function as `run`"
     parser = argparse.ArgumentParser(
@@ -364,7 +361,7 @@ def _takes_explaining(parser):
     parser.add_argument("--no-receipt", action="store_true", help="skip the check of the explanation; faster")
     _takes_reader(parser)
 
-# %% ../nbs/62_cli.ipynb #4f7c2012
+# %% ../nbs/62_cli.ipynb #5c99041e
 def _add_pictures(command):
     read = command("read", _read, "say what each picture carries")
     read.add_argument("pictures", nargs="+", metavar="FILE|FOLDER", help="a folder: the pictures in it")
@@ -392,12 +389,16 @@ def _add_pictures(command):
 
 def _add_science(command):
     train = command("train", _train, "train a reader on the corpus")
+    train.add_argument("--out", required=True, help="folder for the weights; a run cut short goes on there")
     train.add_argument("--corpus", help="its folder (default: DEEPNB_CORPUS, else ../shared/corpus)")
-    train.add_argument("--out", help="folder for the reader")
-    train.add_argument("--steps", type=int, help="optimization steps")
-    train.add_argument("--seed", type=int, help="of everything that is drawn")
-    train.add_argument("--minutes", type=float, help="stop after this time, with what there is")
-    train.add_argument("--resume", action="store_true", default=None, help="go on where --out stopped")
+    train.add_argument("--start", help="folder with weights to begin from")
+    for name, text in (
+        ("steps", "how many batches"),
+        ("batch", "crops a batch"),
+        ("seed", "of everything that is drawn"),
+        ("threads", "how many to compute with"),
+    ):
+        train.add_argument(f"--{name}", type=int, help=text)
     evaluate = command("evaluate", _evaluate, "say how good the reader is, beside blind baselines")
     evaluate.add_argument("protocol", nargs="?", help="an unknown name lists the known ones")
     evaluate.add_argument("--real", metavar="FOLDER", help="your own camera pictures")
@@ -416,7 +417,7 @@ def _add_house(command):
     _takes_reader(doctor)
     command("version", _version, "print the version")
 
-# %% ../nbs/62_cli.ipynb #926536fa
+# %% ../nbs/62_cli.ipynb #942e1ffc
 def main(
     argv: list[str] | None = None,  # the words after `deepnb`; None: those of this process
     *,
@@ -442,6 +443,6 @@ def main(
         print(f"deepnb {args.command}: {text}", file=sys.stderr)
         return 2 if isinstance(error, ChoiceError) else 1
 
-# %% ../nbs/62_cli.ipynb #f6000c20
+# %% ../nbs/62_cli.ipynb #0f70fd0e
 if __name__ == "__main__":
     sys.exit(main())

@@ -360,9 +360,9 @@ def test_evaluate_wants_both_folders(ask, tmp_path):
     assert answer.code == 2 and "--fake" in answer.err
 
 
-def terminal(*words, **environment):
+def terminal(*words, timeout=120, **environment):
     command = [sys.executable, "-m", "deepnb.cli", *words]
-    held = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL, "timeout": 60}
+    held = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL, "timeout": timeout}
     return subprocess.run(command, env={**os.environ, **environment}, **held)
 
 
@@ -383,3 +383,55 @@ def test_a_reader_of_the_pipe_may_leave(folder):
     code = f"{sys.executable} -m deepnb.cli read --json {names} | head -n 1"
     run = subprocess.run(code, shell=True, capture_output=True, text=True, timeout=60)
     assert "Traceback" not in run.stderr and "BrokenPipe" not in run.stderr
+
+
+# with the reader that ships ----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_shipped_reader_answers_in_the_terminal(bundled):
+    run = terminal("read", "--json", *map(str, bundled))
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert run.returncode == 0 and run.stderr == ""
+    assert [line["picture"]["name"] for line in lines] == [str(path) for path in bundled]
+    assert {line["verdict"] for line in lines} <= {"generated", "no_trace", "cannot_say"}
+    assert all(line["sentence"] and line["reader"]["sha256"] for line in lines)
+    again = json.loads(terminal("read", "--json", str(bundled[0])).stdout)
+    first = lines[0] | {"seconds": again["seconds"]}
+    assert again == first, "the same picture and reader give the same answer"
+
+
+@pytest.mark.slow
+def test_the_shipped_reader_explains_in_the_terminal(bundled, tmp_path):
+    page = tmp_path / "why.html"
+    run = terminal("explain", str(bundled[0]), "--parts", "4x4x6", "--html", str(page))
+    assert run.returncode == 0 and "Traceback" not in run.stderr
+    assert "By region" in run.stdout and "By frequency band" in run.stdout
+    assert page.stat().st_size > 20_000
+
+
+@pytest.mark.slow
+def test_doctor_checks_the_weights_that_ship():
+    run = terminal("doctor", "--json")
+    found = json.loads(run.stdout)
+    assert run.returncode == 0 and found["trouble"] is None
+    assert len(found["reader"]["sha256"]) == 64 and found["device"] in {"cpu", "cuda", "mps"}
+
+
+@pytest.mark.slow
+def test_a_reader_that_is_not_there_is_wrong_use(bundled):
+    run = terminal("read", str(bundled[0]), "--reader", "defualt")
+    assert run.returncode == 2 and "default" in run.stderr and run.stdout == ""
+
+
+@pytest.mark.corpus
+@pytest.mark.slow
+def test_every_odd_file_is_answered_or_refused_in_words(corpus_folder):
+    files = sorted((corpus_folder / "formats").iterdir())
+    run = terminal("read", "--json", *map(str, files), timeout=300)
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [line["picture"]["name"] for line in lines] == [str(path) for path in files]
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    refused = [line["error"] for line in lines if "error" in line]
+    assert 10 < len(refused) < len(lines) / 2
+    assert all(error["cause"] != "internal" and error["message"].endswith(".") for error in refused)
