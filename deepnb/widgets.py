@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CHUNK_BYTES', 'Upload', 'Still', 'Section', 'Panel', 'still_copy']
 
-# %% ../nbs/51_widgets.ipynb #448d1dba
+# %% ../nbs/51_widgets.ipynb #09586cf6
 import base64
 import html
 import math
@@ -19,7 +19,7 @@ from .core import Limits, PictureError, require, sha256_hex
 _anywidget = require("anywidget", "notebook")
 _traits = require("traitlets", "notebook")
 
-# %% ../nbs/51_widgets.ipynb #2162dbec
+# %% ../nbs/51_widgets.ipynb #3e64adb5
 CHUNK_BYTES = 1 << 20  # as in static/panel.js
 
 
@@ -61,7 +61,7 @@ class Upload:
             raise PictureError("truncated", self.name, "It was altered on its way here. Bring it again.")
         return data
 
-# %% ../nbs/51_widgets.ipynb #d34097ad
+# %% ../nbs/51_widgets.ipynb #bc2986f6
 @dataclass(frozen=True)
 class Still:
     "A picture to show: bytes of media type `type`; `alt` says what is to be seen, `caption` how to read it"
@@ -95,12 +95,12 @@ class Section:
         "The plain dict that the browser is sent"
         return asdict(self) | {"texts": list(self.texts), "figures": list(self.figures)}
 
-# %% ../nbs/51_widgets.ipynb #53ea74f4
+# %% ../nbs/51_widgets.ipynb #b001abbf
 class Panel(_anywidget.AnyWidget):
     """Bring a picture, watch the work, read the answer; draws what it is given
 
     `on_picture(name, data)` is called with a file's name and bytes, `on_stop()` by the stop button, and
-    `on_style(dark)` when the page turns light or dark, all on the kernel's main thread: they should return at once.
+    `on_style(dark)` when the page turns light or dark: on the kernel's main thread, so they return at once.
     """
 
     _esm = files("deepnb") / "static" / "panel.js"
@@ -202,7 +202,7 @@ class Panel(_anywidget.AnyWidget):
         display(data, metadata=metadata or {}, raw=True)
         self._copy = display(still_copy(), raw=True, display_id=True)
 
-# %% ../nbs/51_widgets.ipynb #7c977044
+# %% ../nbs/51_widgets.ipynb #0b3aa3f8
 def still_copy(
     sections: tuple[Section, ...] = (),
     stills: tuple[Still, ...] = (),
