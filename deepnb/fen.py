@@ -6,14 +6,14 @@
 __all__ = ['HIGH_PASS', 'GRAY', 'CUTOFF', 'CONSTRAINT_WEIGHTS', 'high_pass_weight', 'HighPass', 'FingerprintConfig', 'Normalize',
            'FingerprintNetwork', 'gray', 'constraints']
 
-# %% ../nbs/20_fen.ipynb #ac95554a
+# %% ../nbs/20_fen.ipynb #373c7cf0
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# %% ../nbs/20_fen.ipynb #0f8fb5e3
+# %% ../nbs/20_fen.ipynb #307c9b6f
 HIGH_PASS = (  # (name, rows of integer weights, divisor)
     ("first difference, across", ((-1, 1, 0),), 1),
     ("first difference, down", ((-1,), (1,), (0,)), 1),
@@ -29,11 +29,12 @@ HIGH_PASS = (  # (name, rows of integer weights, divisor)
     ),
 )
 
-# %% ../nbs/20_fen.ipynb #293bd5fc
+# %% ../nbs/20_fen.ipynb #2b5feb6c
 def high_pass_weight() -> Tensor:
     """The kernels of `HIGH_PASS` for each color, `(24, 3, 5, 5)`, as one dense convolution
 
-    Channel `3 * k + c` is kernel `k` on color `c`. Dense, because one 3-to-24 convolution is faster on a CPU than 24 grouped ones.
+    Channel `3 * k + c` is kernel `k` on color `c`. Dense, because one 3-to-24 convolution is faster on a
+    CPU than 24 grouped ones.
     """
     weight = torch.zeros(3 * len(HIGH_PASS), 3, 5, 5)
     for k, (_, rows, divisor) in enumerate(HIGH_PASS):
@@ -43,7 +44,7 @@ def high_pass_weight() -> Tensor:
             weight[3 * k + c, c, top : top + kernel.shape[0], left : left + kernel.shape[1]] = kernel
     return weight
 
-# %% ../nbs/20_fen.ipynb #118f0f8f
+# %% ../nbs/20_fen.ipynb #51bbcb6d
 class HighPass(nn.Module):
     """Residuals of a picture: `(N, 3, H, W)` in [0, 1] to `(N, 24, H, W)` in (-1, 1); nothing is learned
 
@@ -59,12 +60,13 @@ class HighPass(nn.Module):
         padded = F.pad(255.0 * x - 128.0, (2, 2, 2, 2), mode="reflect")  # (N, 3, H + 4, W + 4)
         return torch.tanh(F.conv2d(padded, self.weight) / self.knee)  # (N, 24, H, W)
 
-# %% ../nbs/20_fen.ipynb #209a5fd7
+# %% ../nbs/20_fen.ipynb #73153742
 @dataclass(frozen=True)
 class FingerprintConfig:
     """Shape of a fingerprint network; `paper()` and `light()` are the two that we use
 
-    `layers` counts 3x3 convolutions, `width` their channels, `front_end` is `none` (normalised pixels) or `high_pass`.
+    `layers` counts 3x3 convolutions, `width` their channels, `front_end` is `none` (normalised pixels)
+    or `high_pass`.
     """
 
     layers: int = 6
@@ -79,22 +81,25 @@ class FingerprintConfig:
 
     @classmethod
     def paper(cls) -> "FingerprintConfig":
-        "DnCNN of 17 layers and 64 channels on normalised pixels (Asnani et al. 2021; the released parsing code)"
+        """DnCNN of 17 layers and 64 channels on normalised pixels (Asnani et al. 2021; the released parsing
+        code)
+        """
         return cls(layers=17, width=64, front_end="none", batch_norm=True)
 
-# %% ../nbs/20_fen.ipynb #8533efc5
+# %% ../nbs/20_fen.ipynb #e6a6be9b
 class Normalize(nn.Module):
     """The paper's input scaling: `(x - 0.6490) / 0.1269` on every channel, for `x` in [0, 1]"""
 
     def forward(self, x: Tensor) -> Tensor:
         return (x - 0.6490) / 0.1269
 
-# %% ../nbs/20_fen.ipynb #ae1378f6
+# %% ../nbs/20_fen.ipynb #0b361c87
 class FingerprintNetwork(nn.Module):
-    """Estimate the fingerprint: `(N, 3, H, W)` in [0, 1] to `(N, 3, H, W)`, signed, about [-1, 1] after training
+    """Estimate the fingerprint: `(N, 3, H, W)` in [0, 1] to `(N, 3, H, W)`, signed, about [-1, 1] after
+    training
 
-    Fully convolutional, at least 8 px a side; no resizing anywhere. Activations are separate modules and never in place, so that
-    Captum's methods apply. Source: Asnani et al. 2021, section 3.1.
+    Fully convolutional, at least 8 px a side; no resizing anywhere. Activations are separate modules and
+    never in place, so that Captum's methods apply. Source: Asnani et al. 2021, section 3.1.
     """
 
     def __init__(self, config: FingerprintConfig | None = None):
@@ -115,22 +120,22 @@ class FingerprintNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(self.front_end(x))
 
-# %% ../nbs/20_fen.ipynb #644f6fc3
+# %% ../nbs/20_fen.ipynb #00409156
 GRAY = (0.299, 0.587, 0.114)
 CUTOFF = 0.195  # cycles per pixel: 25 of 128, the paper's window at the size where it is meaningful
 CONSTRAINT_WEIGHTS = {"low": 0.05, "high": 0.01, "magnitude": 0.05, "symmetry": 0.1}
 
-# %% ../nbs/20_fen.ipynb #453bc793
+# %% ../nbs/20_fen.ipynb #beaa5deb
 def gray(fingerprint: Tensor) -> Tensor:
     "One luminance channel: `(N, 3, H, W)` to `(N, H, W)`, by the weights of `GRAY`"
     return (fingerprint * fingerprint.new_tensor(GRAY)[:, None, None]).sum(1)
 
-# %% ../nbs/20_fen.ipynb #65885083
+# %% ../nbs/20_fen.ipynb #dbee8dab
 def constraints(fingerprint: Tensor, *, cutoff: float = CUTOFF) -> dict[str, Tensor]:
     """The four losses that make an output a fingerprint, each a scalar; square crops only (symmetry needs it)
 
-    `fingerprint` is `(N, 3, S, S)`. Weigh the terms by `CONSTRAINT_WEIGHTS` and add. Asnani et al. 2021, equations of section
-    3.1, restated scale-free: orthonormal transform, log magnitude, maximum per picture.
+    `fingerprint` is `(N, 3, S, S)`. Weigh the terms by `CONSTRAINT_WEIGHTS` and add. Asnani et al. 2021,
+    equations of section 3.1, restated scale-free: orthonormal transform, log magnitude, maximum per picture.
     """
     g = gray(fingerprint)  # (N, S, S)
     log_magnitude = torch.fft.fft2(g, norm="ortho").abs().log1p()

@@ -5,19 +5,19 @@
 # %% auto #0
 __all__ = ['Welch', 'ParsingConfig', 'LightEncoder', 'PaperEncoder', 'ParsingNetwork', 'field_logits', 'parsing_loss']
 
-# %% ../nbs/21_pn.ipynb #6ec9891d
+# %% ../nbs/21_pn.ipynb #d9bee698
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# %% ../nbs/21_pn.ipynb #f328a91d
+# %% ../nbs/21_pn.ipynb #f73835d3
 class Welch(nn.Module):
     """Log of the mean power over Hann windows of 32 px: `(N, C, H, W)` to `(N, C * 289)`
 
-    `step` is the distance between windows, px. The floor `0.5` is in squared grey levels (orthonormal transform not used here:
-    windows have one size). Sides must be at least 32 px.
+    `step` is the distance between windows, px. The floor `0.5` is in squared grey levels (orthonormal
+    transform not used here: windows have one size). Sides must be at least 32 px.
     """
 
     def __init__(self, step: int = 16, floor: float = 0.5):
@@ -27,20 +27,22 @@ class Welch(nn.Module):
         self.register_buffer("window", ramp[:, None] * ramp, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        blocks = x.unfold(2, 32, self.step).unfold(3, 32, self.step) * self.window  # (N, C, rows, columns, 32, 32)
+        blocks = (
+            x.unfold(2, 32, self.step).unfold(3, 32, self.step) * self.window
+        )  # (N, C, rows, columns, 32, 32)
         spectrum = torch.fft.rfft2(blocks)
         power = (spectrum.real.square() + spectrum.imag.square()).mean((2, 3))  # (N, C, 32, 17)
         folded = (power[:, :, 1:16] + power[:, :, 17:].flip(2)) / 2
         power = torch.cat([power[:, :, :1], folded, power[:, :, 16:17]], 2)  # (N, C, 17, 17)
         return (power + self.floor).log().flatten(1)
 
-# %% ../nbs/21_pn.ipynb #dad4b85b
+# %% ../nbs/21_pn.ipynb #9d9f34f3
 @dataclass(frozen=True)
 class ParsingConfig:
     """Shape of a parsing network
 
-    `encoder` is `light` or `paper`; `features` the length of what it gives; `clusters` how many designs' clusters there are;
-    `fields` the coded fields as `(name, number of values)`.
+    `encoder` is `light` or `paper`; `features` the length of what it gives; `clusters` how many designs'
+    clusters there are; `fields` the coded fields as `(name, number of values)`.
     """
 
     fields: tuple[tuple[str, int], ...]
@@ -58,7 +60,7 @@ class ParsingConfig:
         "The released parser's encoder (64 px only, 64 features)"
         return cls(tuple(fields), clusters, encoder="paper", features=64)
 
-# %% ../nbs/21_pn.ipynb #108036ad
+# %% ../nbs/21_pn.ipynb #c773d6a5
 class LightEncoder(nn.Module):
     "Fingerprint to features: `(N, 3, H, W)` to `(N, features)`, any size from 32 px"
 
@@ -80,28 +82,38 @@ class LightEncoder(nn.Module):
         log_power = self.welch(32.0 * fingerprint) / 4.0
         return self.out(self.norm(torch.cat([h.mean((2, 3)), deviation, self.spectrum(log_power)], 1)))
 
-# %% ../nbs/21_pn.ipynb #315ba23b
+# %% ../nbs/21_pn.ipynb #5c1068f6
 class PaperEncoder(nn.Module):
-    "The released parser's encoder: `(N, 3, 64, 64)` to `(N, 64)`; 5 x [convolution, padding 2, pooling], 3 dense layers"
+    """The released parser's encoder: `(N, 3, 64, 64)` to `(N, 64)`; 5 x [convolution, padding 2, pooling],
+    3 dense layers
+    """
 
     def __init__(self, features: int = 64):
         super().__init__()
         widths, layers = (3, 32, 64, 128, 256, 512), []
         for before, after in zip(widths, widths[1:], strict=False):
             layers += [nn.Conv2d(before, after, 3, padding=2), nn.ReLU(), nn.MaxPool2d(2)]
-        dense = [nn.Flatten(), nn.Dropout(0.5), nn.Linear(4608, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU()]
+        dense = [
+            nn.Flatten(),
+            nn.Dropout(0.5),
+            nn.Linear(4608, 512),
+            nn.ReLU(),
+            nn.Linear(512, 256),
+            nn.ReLU(),
+        ]
         self.layers = nn.Sequential(*layers, *dense, nn.Linear(256, features), nn.ReLU())
 
     def forward(self, fingerprint: Tensor) -> Tensor:
         return self.layers(fingerprint)
 
-# %% ../nbs/21_pn.ipynb #e593bead
+# %% ../nbs/21_pn.ipynb #8dbb2034
 class ParsingNetwork(nn.Module):
     """Parse a fingerprint: `(N, 3, H, W)` to a dict of `features`, `clusters` and `slots`
 
-    `features` is `(N, config.features)`, `clusters` `(N, K)` logits, `slots` `(N, V)` logits with the values of all fields side
-    by side in the order of `config.fields`; softmax within a field (see `field_logits`). The buffer `centers` `(K, V)` holds
-    each cluster's distribution of values and is set before training. Source: Asnani et al. 2021 v2, section 3.2.
+    `features` is `(N, config.features)`, `clusters` `(N, K)` logits, `slots` `(N, V)` logits with the
+    values of all fields side by side in the order of `config.fields`; softmax within a field (see
+    `field_logits`). The buffer `centers` `(K, V)` holds each cluster's distribution of values and is set
+    before training. Source: Asnani et al. 2021 v2, section 3.2.
     """
 
     def __init__(self, config: ParsingConfig):
@@ -118,14 +130,20 @@ class ParsingNetwork(nn.Module):
         features = self.encoder(fingerprint)
         clusters = self.clusters(features)
         mean = clusters.softmax(1) @ self.centers  # (N, V)
-        return {"features": features, "clusters": clusters, "slots": (mean + 1e-3).log() + self.deviation(features)}
+        return {
+            "features": features,
+            "clusters": clusters,
+            "slots": (mean + 1e-3).log() + self.deviation(features),
+        }
 
-# %% ../nbs/21_pn.ipynb #344bd9db
+# %% ../nbs/21_pn.ipynb #791ba91e
 def field_logits(slots: Tensor, fields: tuple[tuple[str, int], ...]) -> dict[str, Tensor]:
     "Cut `(N, V)` slots into `(N, values)` logits a field"
-    return dict(zip((name for name, _ in fields), slots.split([count for _, count in fields], 1), strict=True))
+    return dict(
+        zip((name for name, _ in fields), slots.split([count for _, count in fields], 1), strict=True)
+    )
 
-# %% ../nbs/21_pn.ipynb #6ca40947
+# %% ../nbs/21_pn.ipynb #02aaf1c9
 def parsing_loss(
     answer: dict[str, Tensor],
     targets: Tensor,  # (N, F) index of the value, -1 where unknown
@@ -135,7 +153,9 @@ def parsing_loss(
 ) -> Tensor:  # (), mean over the known labels
     "Cross entropy over the known fields and the cluster; unknown labels do not count (0 if all are unknown)"
     pairs = [(answer["clusters"], clusters)]
-    pairs += [(logits, targets[:, i]) for i, logits in enumerate(field_logits(answer["slots"], fields).values())]
+    pairs += [
+        (logits, targets[:, i]) for i, logits in enumerate(field_logits(answer["slots"], fields).values())
+    ]
     total = sum(F.cross_entropy(logits, target, ignore_index=-1, reduction="sum") for logits, target in pairs)
     known = sum((target >= 0).sum() for _, target in pairs)
     return total / known.clamp(min=1)

