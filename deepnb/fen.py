@@ -6,14 +6,14 @@
 __all__ = ['HIGH_PASS', 'GRAY', 'CUTOFF', 'CONSTRAINT_WEIGHTS', 'high_pass_weight', 'HighPass', 'FingerprintConfig', 'Normalize',
            'FingerprintNetwork', 'gray', 'constraints']
 
-# %% ../nbs/20_fen.ipynb #373c7cf0
+# %% ../nbs/20_fen.ipynb #00fd014a
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# %% ../nbs/20_fen.ipynb #307c9b6f
+# %% ../nbs/20_fen.ipynb #481c1802
 HIGH_PASS = (  # (name, rows of integer weights, divisor)
     ("first difference, across", ((-1, 1, 0),), 1),
     ("first difference, down", ((-1,), (1,), (0,)), 1),
@@ -29,7 +29,7 @@ HIGH_PASS = (  # (name, rows of integer weights, divisor)
     ),
 )
 
-# %% ../nbs/20_fen.ipynb #2b5feb6c
+# %% ../nbs/20_fen.ipynb #a483fa47
 def high_pass_weight() -> Tensor:
     """The kernels of `HIGH_PASS` for each color, `(24, 3, 5, 5)`, as one dense convolution
 
@@ -44,7 +44,7 @@ def high_pass_weight() -> Tensor:
             weight[3 * k + c, c, top : top + kernel.shape[0], left : left + kernel.shape[1]] = kernel
     return weight
 
-# %% ../nbs/20_fen.ipynb #51bbcb6d
+# %% ../nbs/20_fen.ipynb #f05ae984
 class HighPass(nn.Module):
     """Residuals of a picture: `(N, 3, H, W)` in [0, 1] to `(N, 24, H, W)` in (-1, 1); nothing is learned
 
@@ -60,7 +60,7 @@ class HighPass(nn.Module):
         padded = F.pad(255.0 * x - 128.0, (2, 2, 2, 2), mode="reflect")  # (N, 3, H + 4, W + 4)
         return torch.tanh(F.conv2d(padded, self.weight) / self.knee)  # (N, 24, H, W)
 
-# %% ../nbs/20_fen.ipynb #73153742
+# %% ../nbs/20_fen.ipynb #3fcca8f5
 @dataclass(frozen=True)
 class FingerprintConfig:
     """Shape of a fingerprint network; `paper()` and `light()` are the two that we use
@@ -73,6 +73,8 @@ class FingerprintConfig:
     width: int = 16
     front_end: str = "high_pass"
     batch_norm: bool = False
+    padding: str = "reflect"
+    gain: float | None = 64.0
 
     @classmethod
     def light(cls) -> "FingerprintConfig":
@@ -84,16 +86,16 @@ class FingerprintConfig:
         """DnCNN of 17 layers and 64 channels on normalised pixels (Asnani et al. 2021; the released parsing
         code)
         """
-        return cls(layers=17, width=64, front_end="none", batch_norm=True)
+        return cls(17, 64, front_end="none", batch_norm=True, padding="zeros", gain=None)
 
-# %% ../nbs/20_fen.ipynb #e6a6be9b
+# %% ../nbs/20_fen.ipynb #f51cc94a
 class Normalize(nn.Module):
     """The paper's input scaling: `(x - 0.6490) / 0.1269` on every channel, for `x` in [0, 1]"""
 
     def forward(self, x: Tensor) -> Tensor:
         return (x - 0.6490) / 0.1269
 
-# %% ../nbs/20_fen.ipynb #0b361c87
+# %% ../nbs/20_fen.ipynb #9b9e41ee
 class FingerprintNetwork(nn.Module):
     """Estimate the fingerprint: `(N, 3, H, W)` in [0, 1] to `(N, 3, H, W)`, signed, about [-1, 1] after
     training
@@ -109,28 +111,34 @@ class FingerprintNetwork(nn.Module):
         self.front_end = HighPass() if high_pass else Normalize()
         layers, channels = [], 24 if high_pass else 3
         for i in range(self.config.layers - 1):
-            layers.append(nn.Conv2d(channels, self.config.width, 3, padding=1))
+            layers.append(self._conv(channels, self.config.width))
             if self.config.batch_norm and i > 0:
                 layers.append(nn.BatchNorm2d(self.config.width))
             layers.append(nn.ReLU())
             channels = self.config.width
-        layers.append(nn.Conv2d(channels, 3, 3, padding=1))
+        layers.append(self._conv(channels, 3))
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(self.front_end(x))
+    def _conv(self, before: int, after: int) -> nn.Conv2d:
+        return nn.Conv2d(before, after, 3, padding=1, padding_mode=self.config.padding)
 
-# %% ../nbs/20_fen.ipynb #00409156
+    def forward(self, x: Tensor) -> Tensor:
+        trace = self.layers(self.front_end(x))
+        if self.config.gain is None:
+            return trace
+        return self.config.gain * (trace - trace.mean((2, 3), keepdim=True))
+
+# %% ../nbs/20_fen.ipynb #eff5c34a
 GRAY = (0.299, 0.587, 0.114)
 CUTOFF = 0.195  # cycles per pixel: 25 of 128, the paper's window at the size where it is meaningful
 CONSTRAINT_WEIGHTS = {"low": 0.05, "high": 0.01, "magnitude": 0.05, "symmetry": 0.1}
 
-# %% ../nbs/20_fen.ipynb #beaa5deb
+# %% ../nbs/20_fen.ipynb #6042dc18
 def gray(fingerprint: Tensor) -> Tensor:
     "One luminance channel: `(N, 3, H, W)` to `(N, H, W)`, by the weights of `GRAY`"
     return (fingerprint * fingerprint.new_tensor(GRAY)[:, None, None]).sum(1)
 
-# %% ../nbs/20_fen.ipynb #dbee8dab
+# %% ../nbs/20_fen.ipynb #10e171dd
 def constraints(fingerprint: Tensor, *, cutoff: float = CUTOFF) -> dict[str, Tensor]:
     """The four losses that make an output a fingerprint, each a scalar; square crops only (symmetry needs it)
 
