@@ -6,7 +6,7 @@
 __all__ = ['THEMES', 'Theme', 'theme_named', 'diverging_map', 'blank_figure', 'panel_axes', 'dress', 'hide_axes', 'shorten',
            'figure_png', 'draw_picture', 'outline', 'plot_picture', 'plot_fingerprint', 'plot_spectrum', 'color_bar']
 
-# %% ../nbs/50_panels.ipynb #2dc301e9
+# %% ../nbs/50_panels.ipynb #8b63c053
 import io
 from functools import cache, partial
 from typing import NamedTuple
@@ -16,7 +16,7 @@ import numpy as np
 from .core import choice_error
 from .reading import PictureRecord
 
-# %% ../nbs/50_panels.ipynb #9f64284f
+# %% ../nbs/50_panels.ipynb #7b764bc1
 class Theme(NamedTuple):
     "Colors of one paper: ground, ink, softer ink, lines, fill of a bar, pale fill"
 
@@ -49,7 +49,7 @@ def diverging_map(style: str = "light"):
 
     return sns.diverging_palette(245, 35, s=88, l=52, center=theme_named(style).center, as_cmap=True)
 
-# %% ../nbs/50_panels.ipynb #398c1977
+# %% ../nbs/50_panels.ipynb #c4ce78a8
 def blank_figure(width: float, height: float, *, style: str):
     "An empty figure of that size in inches, outside pyplot; it shows itself in a notebook"
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -99,7 +99,7 @@ def figure_png(figure, dpi: int = 100) -> bytes:
     figure.savefig(held, format="png", dpi=dpi, facecolor=figure.get_facecolor())
     return held.getvalue()
 
-# %% ../nbs/50_panels.ipynb #a7a2727b
+# %% ../nbs/50_panels.ipynb #3bc34b1c
 def draw_picture(ax, record: PictureRecord, *, gray: bool = False):
     "The small copy of a picture on the scale of its true pixels"
     pixels = record.thumbnail if record.thumbnail.size else np.full((1, 1, 3), 128, np.uint8)
@@ -131,7 +131,7 @@ def plot_picture(record: PictureRecord, *, boxes=(), ax=None, style: str = "ligh
     ax.set_xlabel(f"{record.width} × {record.height} px, {record.format}{outlined}", loc="left")
     return ax
 
-# %% ../nbs/50_panels.ipynb #bc011694
+# %% ../nbs/50_panels.ipynb #8d960511
 def plot_fingerprint(fingerprint: np.ndarray, *, ax=None, style: str = "light"):
     "The fingerprint (S, S, 3), contrast raised so that three standard deviations fill the scale"
     ax = panel_axes(ax, style=style)
@@ -167,7 +167,7 @@ def plot_spectrum(spectrum: np.ndarray, *, ax=None, style: str = "light"):
 def color_bar(ax, image, *, label: str, style: str):
     "A slim bar beside a panel; returns it"
     theme = theme_named(style)
-    bar = ax.figure.colorbar(image, ax=ax, fraction=0.04, pad=0.02, aspect=28, panchor=False)
+    bar = ax.figure.colorbar(image, cax=ax.inset_axes((1.03, 0, 0.03, 1)))
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=theme.soft, labelsize=7.5, length=2)
     bar.set_label(label, color=theme.soft, fontsize=8)
