@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['frequencies', 'power', 'log_spectrum', 'radial_profile', 'Peak', 'peaks', 'without_peaks']
 
-# %% ../nbs/04_spectrum.ipynb #a56c8b0b
+# %% ../nbs/04_spectrum.ipynb #f190e3da
 from dataclasses import dataclass
 
 import numpy as np
 
-# %% ../nbs/04_spectrum.ipynb #c909b49d
+# %% ../nbs/04_spectrum.ipynb #2ea07376
 def frequencies(height: int, width: int) -> np.ndarray:  # (height, width // 2 + 1) float64
     """The radial frequency, in cycles per pixel, of every cell of an orthonormal `rfft2`
 
@@ -18,7 +18,7 @@ def frequencies(height: int, width: int) -> np.ndarray:  # (height, width // 2 +
     """
     return np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
 
-# %% ../nbs/04_spectrum.ipynb #5ea0f29a
+# %% ../nbs/04_spectrum.ipynb #43a04358
 def _planes(pixels) -> np.ndarray:  # (C, H, W) float64, full scale is 1
     pixels = np.asarray(pixels)
     if pixels.ndim not in (2, 3) or min(pixels.shape[:2]) < 2:
@@ -37,7 +37,7 @@ def power(pixels) -> np.ndarray:  # (H, W) float64
     spectra = np.fft.fft2(_planes(pixels), norm="ortho")
     return np.fft.fftshift((np.abs(spectra) ** 2).mean(0))
 
-# %% ../nbs/04_spectrum.ipynb #9368f9c6
+# %% ../nbs/04_spectrum.ipynb #69f2fb01
 def log_spectrum(
     pixels,  # (H, W) or (H, W, C), uint8 or on the scale 0 to 1
     *,
@@ -57,7 +57,7 @@ def log_spectrum(
     spectrum = (np.abs(np.fft.fft2(planes, norm="ortho")) ** 2).mean(0)
     return 10 * np.log10(np.fft.fftshift(np.maximum(spectrum, 1e-12))).astype(np.float32)
 
-# %% ../nbs/04_spectrum.ipynb #7e5c7b7e
+# %% ../nbs/04_spectrum.ipynb #ace3fbaa
 def _rings(height: int, width: int) -> np.ndarray:  # (H, W // 2 + 1) int, in units of 1 / shorter side
     return np.rint(frequencies(height, width) * min(height, width)).astype(int)
 
@@ -78,7 +78,7 @@ def radial_profile(pixels) -> tuple[np.ndarray, np.ndarray]:  # (n,) cycles per 
     total = np.bincount(rings.ravel(), (half * twice).ravel())
     return np.arange(len(count)) / min(height, width), total / np.maximum(count, 1)
 
-# %% ../nbs/04_spectrum.ipynb #fdecd0f6
+# %% ../nbs/04_spectrum.ipynb #08accf14
 @dataclass(frozen=True)
 class Peak:
     "A point of the spectrum that stands above its ring; `x`, `y`, `frequency` in cycles per pixel"
@@ -125,7 +125,7 @@ def peaks(
     mirrored = {(p.x, -p.y) for p in points if p.x in (0, 0.5) and 0 < p.y < 0.5}
     return tuple(p for p in points if (p.x, p.y) not in mirrored)[:most]
 
-# %% ../nbs/04_spectrum.ipynb #6381ab12
+# %% ../nbs/04_spectrum.ipynb #4c4d622a
 def without_peaks(
     pixels,  # (H, W) or (H, W, C), uint8 or on the scale 0 to 1
     *,
@@ -144,6 +144,7 @@ def without_peaks(
         spectrum = np.fft.rfft2(plane, norm="ortho")
         amplitude = np.abs(spectrum)
         limit = _quantile_by_ring(amplitude, rings, quantile)[rings]
+        limit[0, 0] = amplitude[0, 0]  # the mean stays, also where other cells share its ring
         spectrum *= np.minimum(1, limit / np.maximum(amplitude, 1e-12))
         out[:] = np.fft.irfft2(spectrum, s=plane.shape, norm="ortho")
     kept = np.clip(kept, 0, 1)
