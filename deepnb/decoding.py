@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['plain', 'check_size', 'rows', 'turned', 'Decoded', 'decode', 'decoded_image']
 
-# %% ../nbs/02_decoding.ipynb #4c5b0879
+# %% ../nbs/02_decoding.ipynb #72ca8688
 import re
 import threading
 import warnings
@@ -20,12 +20,12 @@ from PIL import Image, ImageCms
 from .container import blocks, embedded, kind_of, lean, number, tags, unsupported
 from .core import Limits, MissingExtra, PictureError, require
 
-# %% ../nbs/02_decoding.ipynb #a6531f6c
+# %% ../nbs/02_decoding.ipynb #386b95cf
 def plain(text, *, most: int = 200) -> str:
     "Text on one line without control characters, at most `most` long"
     return "".join(c if c.isprintable() else " " for c in str(text)[:most]).strip()
 
-# %% ../nbs/02_decoding.ipynb #5a00f0a8
+# %% ../nbs/02_decoding.ipynb #9ba2e1be
 _DECODER_BYTES = {"JPEG": 5, "PNG": 5, "WEBP": 17, "AVIF": 18, "HEIF": 14, "TIFF": 5, "BMP": 5, "GIF": 9}  # a pixel
 _MOST_BYTES = 1_200_000_000
 
@@ -80,7 +80,7 @@ def _check_opened(image: Image.Image, data: bytes, need: float) -> None:
     if image.format == "BMP" and image.tile and image.tile[0][0] == "bmp_rle" and width * height > 4_000_000:
         raise unsupported("a large run-length coded BMP picture")
 
-# %% ../nbs/02_decoding.ipynb #8691bdb2
+# %% ../nbs/02_decoding.ipynb #344c08dc
 _STRIP = 2**22
 
 
@@ -138,8 +138,8 @@ def _strips(image: Image.Image):
                 key = image.info.get("transparency")
                 planes = [(values >> 8).astype(np.uint8)] * 3
                 return np.dstack([*planes, np.where(values == key, 0, 255)] if isinstance(key, int) else planes)
-            scaled = (np.nan_to_num(values.astype(np.float64)) - low) * (255 / max(high - low, 1e-12))
-            return np.repeat(np.clip(scaled + 0.5, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+            scaled = (np.nan_to_num(values.astype(np.float32)) - np.float32(low)) * np.float32(255 / max(high - low, 1e-12))
+            return np.dstack([np.clip(scaled + 0.5, 0, 255).astype(np.uint8)] * 3)
 
         return grey
     if mode == "LAB":
@@ -181,7 +181,7 @@ def _mode_notes(image: Image.Image, bits: int) -> list[str]:
         notes.append("It is grey: its one channel stands three times.")
     return notes
 
-# %% ../nbs/02_decoding.ipynb #b37cb8bf
+# %% ../nbs/02_decoding.ipynb #2404924e
 _one_at_a_time = threading.Lock()
 
 
@@ -244,7 +244,7 @@ def _file_facts(image: Image.Image, data: bytes, kind: str, pictures: int) -> tu
         notes.append("It is a high dynamic range picture: its stored values are read and shown without tone mapping.")
     return bits, notes
 
-# %% ../nbs/02_decoding.ipynb #93d37133
+# %% ../nbs/02_decoding.ipynb #c55eb94e
 @dataclass(frozen=True)
 class Decoded:
     "What a decoder gave: pixels (h, w, 3) uint8, alpha (h, w) uint8 or None, and what is known of the file"

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Sign', 'quality', 'Condition', 'condition', 'Claim', 'claims']
 
-# %% ../nbs/04_provenance.ipynb #94c7c043
+# %% ../nbs/04_provenance.ipynb #3935e0e1
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from .container import blocks, tags, unpacked
 from .decoding import plain, turned
 from .picture import crops, load
 
-# %% ../nbs/04_provenance.ipynb #44e0dc7a
+# %% ../nbs/04_provenance.ipynb #b9e7cf6d
 class Sign(NamedTuple):
     """One thing found about a picture: `value`, and how sure it is
 
@@ -74,7 +74,7 @@ def quality(table) -> Sign:  # value 1 to 100
     best = min(scores, key=lambda q: (scores[q], -q))
     return Sign(best, "measured" if scores[best] == 0 else "likely" if scores[best] < 0.15 else "unsure")
 
-# %% ../nbs/04_provenance.ipynb #c8485d49
+# %% ../nbs/04_provenance.ipynb #d9ca3259
 _DCT = np.array([[np.cos(np.pi * (2 * x + 1) * u / 16) * (0.5 if u else 8**-0.5) for x in range(8)]
                  for u in range(8)], np.float32)  # fmt: skip
 _LOW = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (0, 3), (3, 0))  # frequencies with many values
@@ -106,7 +106,7 @@ def _grid(luma) -> float:
         found.append((places.max() - others.mean()) / (others.std() + 0.02))
     return float(min(found))
 
-# %% ../nbs/04_provenance.ipynb #a362c24c
+# %% ../nbs/04_provenance.ipynb #dda78dba
 def _repetition(luma) -> tuple[float, float]:
     "(cycles per pixel, height over its surroundings) of the strongest repetition; luma (n, s, s)"
     power = 0
@@ -128,7 +128,7 @@ def _fine_detail(luma) -> float:
     cycles, power = np.fft.rfftfreq(side), power.mean((0, 1))
     return float(power[cycles >= 0.4].mean() / (power[(cycles >= 0.1) & (cycles < 0.2)].mean() + 1e-9))
 
-# %% ../nbs/04_provenance.ipynb #112cfb9c
+# %% ../nbs/04_provenance.ipynb #8e885ca3
 @dataclass(frozen=True)
 class Condition:
     """What has been done to a picture, each a `Sign(value, sure)`
@@ -179,7 +179,7 @@ class Condition:
 
     def _scale(self) -> str:
         factor, sure = self.scale_sign
-        if factor:
+        if factor and (sure == "likely" or self.flat_share.value < 0.3):  # lines of text repeat too
             also = f" or {factor / (factor - 1):.1f}" if 1.32 < factor < 1.95 else ""
             how = "probably" if sure == "likely" else "perhaps"
             return f"Its pixels repeat as after resizing: {how} enlarged about {factor:.1f}{also} times."
@@ -230,17 +230,17 @@ def condition(picture) -> Condition:
     made = quality(table) if table is not None else Sign(None, "measured" if picture.original else "unsure")
     twice = scale = detail = Sign(None, "unsure")
     stored = turned(picture.pixels, picture.orientation, back=True)
+    lossless = picture.format == "WEBP" and "VP8L" in {block.kind for block in blocks(picture.original)}
     if min(picture.size) >= 64:
         luma = _luma(crops(stored, 256, most=4).pixels)
         if table is not None and min(picture.size) >= 128 and luma.shape[1] % 8 == 0:
             gaps = _gaps(luma, table) if min(picture.size) >= 256 else _gaps(_whole(stored), table)
             twice = Sign(gaps > 30, "likely" if gaps > 60 else "unsure")
-        elif picture.format not in ("JPEG", "AVIF", "HEIF", "GIF"):
+        elif lossless or picture.format in ("PNG", "TIFF", "BMP", "pixels"):
             grid = _grid(luma)
             twice = Sign(grid > 3.2, "likely" if grid > 4.2 else "unsure")
         scale, detail = _scale_signs(luma)
     sampled = Sign(sampling, "measured" if sampling else "unsure")
-    lossless = picture.format == "WEBP" and "VP8L" in {block.kind for block in blocks(picture.original)}
     return Condition(made, sampled, twice, scale, *_shares(picture.pixels), detail,
                      kind="lossless WebP" if lossless else picture.format)  # fmt: skip
 
@@ -250,7 +250,7 @@ def _whole(pixels):
     side = min(pixels.shape[:2]) // 8 * 8
     return _luma(pixels[:side, :side])[None]
 
-# %% ../nbs/04_provenance.ipynb #56f9afff
+# %% ../nbs/04_provenance.ipynb #9a198361
 _MOST_CHARACTERS = 500
 
 
@@ -319,8 +319,6 @@ def _text(raw: bytes) -> str:
             order = "utf-16-le" if raw[1::2].count(0) > raw[::2].count(0) else "utf-16-be"
             return plain(raw.decode(order, "replace"), most=_MOST_CHARACTERS)
     raw = raw.strip(b"\0 ")
-    if re.search(rb"[\x01-\x08\x0e-\x1a]", raw):  # not words
-        return ""
     try:
         words = raw.decode("utf-8")
     except UnicodeDecodeError as error:  # cut inside a character, or of an older encoding
@@ -341,7 +339,9 @@ def _exif_claims(exif: bytes):
     first = tags(exif)
     inner = tags(exif, at=first[34665].value[0]) if isinstance(first.get(34665, (b"",))[0], tuple) else {}
     for tag, (field, meaning) in _EXIF.items():
-        if isinstance(value := (first | inner)[tag].value if tag in first | inner else None, bytes):
+        value = (first | inner)[tag].value if tag in first | inner else ()
+        binary = tag == 37510 and value[:8] != b"UNICODE\0" and re.search(rb"[\x01-\x08\x0e-\x1a]", bytes(value))
+        if isinstance(value, bytes) and not binary:
             yield _claim(field, value, "EXIF", meaning)
     if 34853 in first:
         yield Claim("place", "present, not shown here", "EXIF", "Where the camera was, by its own word. Mind whom it exposes.")

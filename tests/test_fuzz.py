@@ -1,4 +1,5 @@
-"""Whatever a stranger's bytes hold, `load`, `condition` and `claims` answer or refuse in words, within seconds"""
+"""Whatever the bytes, `load`, `condition` and `claims` answer or refuse in words, within seconds"""
+
 import importlib.util
 import random
 import time
