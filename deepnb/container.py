@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['unsupported', 'kind_of', 'Block', 'blocks', 'Tag', 'tags', 'number', 'lean', 'unpacked', 'embedded']
 
-# %% ../nbs/01_container.ipynb #c295a0b5
+# %% ../nbs/01_container.ipynb #1607d354
 import re
 import struct
 import zlib
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .core import PictureError
 
-# %% ../nbs/01_container.ipynb #4b8a94e8
+# %% ../nbs/01_container.ipynb #1e9ec6a8
 _STARTS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF", b"BM": "BMP"}
 _STARTS |= dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF")
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
@@ -84,7 +84,7 @@ def _no_picture(data: bytes) -> PictureError:
     what = what or "of no kind that deepnb knows; check that it is a picture, whole and not encrypted"
     return PictureError("not_a_picture", "picture", f"This is {what}.")
 
-# %% ../nbs/01_container.ipynb #f45bcc0c
+# %% ../nbs/01_container.ipynb #eec81e55
 class Block(NamedTuple):
     "One labeled block of a file: its label, where the block begins, and where its content starts and stops"
 
@@ -146,7 +146,7 @@ def blocks(data: bytes) -> tuple[Block, ...]:
             raise PictureError("unreadable", "picture", words)
     return tuple(found)
 
-# %% ../nbs/01_container.ipynb #5a1d67ac
+# %% ../nbs/01_container.ipynb #6d1462f3
 class Tag(NamedTuple):
     "One entry of a directory: `value` is bytes or a tuple of whole numbers, cut short when long"
 
@@ -205,7 +205,7 @@ def number(found: dict[int, Tag], tag: int, *, default: int = 0) -> int:
     value = found[tag].value if tag in found else ()
     return value[0] if isinstance(value, tuple) and value else default
 
-# %% ../nbs/01_container.ipynb #889181ab
+# %% ../nbs/01_container.ipynb #0593a542
 _PIXEL_TAGS = {*range(254, 260), 262, 266, 273, *range(277, 280), 284, 292, 293, 297, 317, *range(320, 326)}
 _PIXEL_TAGS |= {332, 334, 336, 338, 339, 347, *range(512, 522), *range(529, 533)}
 
@@ -253,7 +253,7 @@ def _first_page(data: bytes) -> tuple[bytes, int]:
     page = struct.pack(order + count, len(kept)) + b"".join(tag.entry for tag in kept) + bytes(8 if big else 4)
     return data[:start] + page + data[start + len(page) :], max(len(seen), 1)
 
-# %% ../nbs/01_container.ipynb #58493249
+# %% ../nbs/01_container.ipynb #86b3631a
 _MOST_WORDS = 2**22  # bytes of one block
 
 
