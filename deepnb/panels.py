@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['THEMES', 'Theme', 'theme_named', 'diverging_map', 'blank_figure', 'panel_axes', 'dress', 'hide_axes', 'shorten',
-           'figure_png', 'draw_picture', 'outline', 'plot_picture', 'plot_fingerprint', 'plot_spectrum', 'color_bar']
+           'figure_png', 'fitting_size', 'draw_picture', 'outline', 'plot_picture', 'plot_fingerprint', 'plot_spectrum',
+           'color_bar']
 
-# %% ../nbs/50_panels.ipynb #8b63c053
+# %% ../nbs/50_panels.ipynb #cf11a39c
 import io
 from functools import cache, partial
 from typing import NamedTuple
@@ -16,7 +17,7 @@ import numpy as np
 from .core import choice_error
 from .reading import PictureRecord
 
-# %% ../nbs/50_panels.ipynb #7b764bc1
+# %% ../nbs/50_panels.ipynb #682fffbf
 class Theme(NamedTuple):
     "Colors of one paper: ground, ink, softer ink, lines, fill of a bar, pale fill"
 
@@ -49,7 +50,7 @@ def diverging_map(style: str = "light"):
 
     return sns.diverging_palette(245, 35, s=88, l=52, center=theme_named(style).center, as_cmap=True)
 
-# %% ../nbs/50_panels.ipynb #c4ce78a8
+# %% ../nbs/50_panels.ipynb #40c43e1a
 def blank_figure(width: float, height: float, *, style: str):
     "An empty figure of that size in inches, outside pyplot; it shows itself in a notebook"
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -99,7 +100,14 @@ def figure_png(figure, dpi: int = 100) -> bytes:
     figure.savefig(held, format="png", dpi=dpi, facecolor=figure.get_facecolor())
     return held.getvalue()
 
-# %% ../nbs/50_panels.ipynb #3bc34b1c
+# %% ../nbs/50_panels.ipynb #dae0aac6
+def fitting_size(record: PictureRecord) -> tuple[float, float]:
+    "The size in inches of a figure that holds this picture with little room left over"
+    aspect = record.width / max(1, record.height)
+    wide = min(5.0, 6.0 * aspect)
+    return max(1.9, wide), float(np.clip(wide / aspect, 0.7, 6.0)) + 0.75
+
+
 def draw_picture(ax, record: PictureRecord, *, gray: bool = False):
     "The small copy of a picture on the scale of its true pixels"
     pixels = record.thumbnail if record.thumbnail.size else np.full((1, 1, 3), 128, np.uint8)
@@ -124,14 +132,14 @@ def outline(ax, boxes: np.ndarray):
 
 def plot_picture(record: PictureRecord, *, boxes=(), ax=None, style: str = "light"):
     "The picture, in its own pixels, with the crops that were read outlined ((N, 4) left, top, right, bottom)"
-    ax = dress(panel_axes(ax, style=style), style=style, title="Picture")
+    ax = dress(panel_axes(ax, style=style, size=fitting_size(record)), style=style, title="Picture")
     draw_picture(ax, record)
     outline(ax, boxes)
     outlined = "\noutlined: what was read" if len(boxes) else ""
     ax.set_xlabel(f"{record.width} × {record.height} px, {record.format}{outlined}", loc="left")
     return ax
 
-# %% ../nbs/50_panels.ipynb #8d960511
+# %% ../nbs/50_panels.ipynb #7b0cd27b
 def plot_fingerprint(fingerprint: np.ndarray, *, ax=None, style: str = "light"):
     "The fingerprint (S, S, 3), contrast raised so that three standard deviations fill the scale"
     ax = panel_axes(ax, style=style)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NOT_TO_CONCLUDE', 'sentences', 'page', 'save_report']
 
-# %% ../nbs/52_report.ipynb #b1c23a66
+# %% ../nbs/52_report.ipynb #e237ee2f
 import base64
 import html
 import io
@@ -23,7 +23,7 @@ from deepnb.figures import (
 from .reading import Estimate, Explanation, Reading
 from .vocabulary import FIELDS
 
-# %% ../nbs/52_report.ipynb #0e64f45d
+# %% ../nbs/52_report.ipynb #56726fe7
 NOT_TO_CONCLUDE = (
     "“Generated” is about pixels, not about truth: a real scene may have been enlarged or restored by a network, and a false "
     "scene may have been photographed.",
@@ -101,7 +101,7 @@ def sentences(reading: Reading, explanation: Explanation | None = None) -> tuple
         said += [explanation.sentence, receipt_words(explanation)]
     return tuple(dict.fromkeys(sentence.strip() for sentence in said if sentence and sentence.strip()))
 
-# %% ../nbs/52_report.ipynb #04dd4f53
+# %% ../nbs/52_report.ipynb #ab408dd9
 class _Markup(str):
     "HTML that is safe as it stands"
 
@@ -140,7 +140,7 @@ def _section(title: str, *content, name: str) -> _Markup:
     "A titled section"
     return _tag("section", _tag("h2", title, id=name), *content, aria_labelledby=name, _class=name)
 
-# %% ../nbs/52_report.ipynb #7c7641df
+# %% ../nbs/52_report.ipynb #138e0ec0
 def _data_uri(image: Image.Image, *, exact: bool = False) -> str:
     "A picture as data inside the page"
     held = io.BytesIO()
@@ -189,7 +189,7 @@ def _fingerprint_figure(reading: Reading) -> _Markup:
     caption = f"What is left when the content is taken away, contrast × {0.5 / spread:.2g}."
     return _tag("figure", drawn, _tag("figcaption", caption))
 
-# %% ../nbs/52_report.ipynb #1ccda43e
+# %% ../nbs/52_report.ipynb #9495ebe8
 def _head(reading: Reading) -> _Markup:
     "File name, the verdict in words, the sentences, the scale of the probability"
     words, percent = reading.verdict.words, 100 * reading.probability
@@ -225,7 +225,7 @@ def _claims_section(claims) -> _Markup | None:
         return None
     head = _tag("tr", *(_tag("th", name, scope="col") for name in ("What", "It says", "Where", "Meaning")))
     rows = [_tag("tr", *(_tag("td", getattr(c, f)) for f in ("field", "value", "where", "meaning"))) for c in claims]
-    table = _tag("div", _tag("table", _tag("thead", head), _tag("tbody", *rows)), _class="wide", tabindex="0", role="region",
+    table = _tag("div", _tag("table", _tag("thead", head), _tag("tbody", *rows)), _class="wide", tabindex="0", role="group",
                  aria_label="What the file says of itself")
     words = "These are claims, not proof: anyone can write or remove them. They took no part in the answer."
     return _section("What the file says of itself", _tag("p", words), table, name="claims")
@@ -250,14 +250,16 @@ def _machine_section(reading: Reading) -> _Markup:
     rows.append(_bar_row("none that it knows", reading.unknown_source, not reading.source_set))
     note = "Probabilities if the picture was generated. Full color: the set that is the answer."
     if reading.verdict != "generated":
-        note = "No generator was found; this is only what the nearest ones would be. " + note
+        note = "The reader does not call the picture generated: these are only the nearest it knows. " + note
     parts = [_tag("table", _tag("tbody", *rows), _class="bars"), _tag("p", note, _class="soft")]
     told = [e for e in reading.hyperparameters if e.informative]
     if told and reading.verdict == "generated":
         parts += [_tag("h3", "Hyperparameters that the picture tells"), _facts((_title(e), _estimate(e)) for e in told)]
-    guessed = reading.hyperparameters if reading.verdict != "generated" else [e for e in reading.hyperparameters if not e.informative]
+    guessed, why = [e for e in reading.hyperparameters if not e.informative], "no better than a blind guess here"
+    if reading.verdict != "generated":
+        guessed, why = reading.hyperparameters, "not told, because the picture is not called generated"
     if guessed:
-        summary = _tag("summary", f"{len(guessed)} more, no better than a blind guess here")
+        summary = _tag("summary", f"{len(guessed)} hyperparameter{'s' * (len(guessed) > 1)}, {why}")
         parts.append(_tag("details", summary, _facts((_title(e), _estimate(e)) for e in guessed)))
     return _section("Which machine", *parts, name="machine")
 
@@ -271,7 +273,7 @@ def _estimate(estimate: Estimate) -> str:
         words += f", between {estimate.interval[0]:g} and {estimate.interval[1]:g}"
     return words + (f"; without the picture: {_value(estimate.blind_guess)}" if estimate.blind_guess is not None else "")
 
-# %% ../nbs/52_report.ipynb #4d89cd72
+# %% ../nbs/52_report.ipynb #40900467
 def _why_section(explanation: Explanation | None) -> _Markup | None:
     "Maps and charts of an explanation, its sentence, and its receipt with the numbers folded"
     if explanation is None:
@@ -285,7 +287,9 @@ def _why_section(explanation: Explanation | None) -> _Markup | None:
     if has_regions and has_bands:
         charts.append(_chart(plot_matrix, explanation, alt=alt, caption="Each band in each region."))
     color = f"Orange speaks for “{explanation.score_name}”, blue against it."
-    body = [_tag("p", explanation.sentence), _tag("div", *charts, _class="trio"), _tag("p", color, _class="soft")]
+    doubted = explanation.receipt is not None and explanation.receipt.verdict == "does not explain"
+    color = "Drawn in gray, because this explanation failed its check." if doubted else color
+    body = [_tag("p", explanation.sentence), _tag("div", *charts, _class="pair charts"), _tag("p", color, _class="soft")]
     trusted = explanation.receipt is not None and explanation.receipt.verdict == "explains"
     body.append(_tag("p", receipt_words(explanation), _class="receipt" if trusted else "receipt doubt"))
     if explanation.receipt is not None:
@@ -313,7 +317,7 @@ def _repeat_section(reading: Reading) -> _Markup:
     seen = _tag("div", *(_tag("p", who, _tag("span")) for who in ("Read by", "Checked by", "Date")), _class="initials")
     return _section("How someone else repeats it", _tag("p", words), _tag("pre", commands), _facts(rows), seen, name="repeat")
 
-# %% ../nbs/52_report.ipynb #7d58a29c
+# %% ../nbs/52_report.ipynb #e8b88d44
 def page(
     reading: Reading, explanation: Explanation | None = None, *, claims: tuple = (), condition: str = "",
 ) -> str:
