@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['parse_parts', 'make_parser', 'main']
 
-# %% ../nbs/62_cli.ipynb #f27b14dc
+# %% ../nbs/62_cli.ipynb #47512225
 import argparse
 import json
 import os
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from . import __version__
 
-# %% ../nbs/62_cli.ipynb #52bc9622
+# %% ../nbs/62_cli.ipynb #6536f5e0
 def parse_parts(text: str):
     """The plan of parts behind the words of `--parts`
 
@@ -40,14 +40,15 @@ def parse_parts(text: str):
         return regions(tuple(numbers))
     return joint(regions=tuple(numbers[:2]), bands=numbers[2])
 
-# %% ../nbs/62_cli.ipynb #02f2de95
+# %% ../nbs/62_cli.ipynb #7c13194f
 def _say(*lines, indent="", file=None):
     "Print each line wrapped to the terminal, at most 100 characters wide"
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
     for line in lines:
-        print(textwrap.fill(line, width, initial_indent=indent, subsequent_indent=indent), file=file)
+        text = " ".join(line.split())
+        print(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent), file=file)
 
-
+# %% ../nbs/62_cli.ipynb #893c91b7
 def _told(name, error, as_json):
     "Tell a refusal in words, and with --json as an object too"
     from deepnb.core import PictureError
@@ -61,7 +62,7 @@ def _told(name, error, as_json):
     if as_json:
         print(refusal_line(str(name), cause, message=message), flush=True)
 
-
+# %% ../nbs/62_cli.ipynb #97070ac4
 def _fault(error):
     if os.environ.get("DEEPNB_DEBUG"):
         raise error
@@ -70,7 +71,7 @@ def _fault(error):
         "Set DEEPNB_DEBUG=1 and run the command again to see where."
     )
 
-
+# %% ../nbs/62_cli.ipynb #9d124aee
 def _open_reader(args):
     from deepnb.core import require
 
@@ -79,7 +80,7 @@ def _open_reader(args):
 
     return Reader.load(args.reader, device=args.device)
 
-# %% ../nbs/62_cli.ipynb #f573435c
+# %% ../nbs/62_cli.ipynb #1a550bd6
 class _Asked:
     "The pictures of one command: answers those that can be read, tells and counts the others"
 
@@ -113,7 +114,7 @@ class _Asked:
     def exit_code(self):
         return 1 if self.refused else 0
 
-# %% ../nbs/62_cli.ipynb #1aadb2ec
+# %% ../nbs/62_cli.ipynb #5f69ac5d
 def _read(args, reader):
     from deepnb.batch import find_pictures, write_parquet
     from deepnb.core import PictureError
@@ -137,7 +138,7 @@ def _read(args, reader):
         print(f"{args.parquet}: {len(readings)} pictures.", file=sys.stderr)
     return asked.exit_code
 
-
+# %% ../nbs/62_cli.ipynb #c58447fa
 def _shower(args, paths):
     "The function that prints one reading in the form that was asked for"
     if args.json:
@@ -148,7 +149,7 @@ def _shower(args, paths):
         return lambda path, reading: print(_row(path, reading, wide), flush=True)
     return lambda path, reading: _words(path, reading)
 
-
+# %% ../nbs/62_cli.ipynb #bf8f0693
 def _row(path, reading, wide):
     source = max(reading.sources, key=lambda source: source.probability, default=None)
     if source is None or reading.unknown_source >= source.probability:
@@ -158,7 +159,7 @@ def _row(path, reading, wide):
     numbers = f"{reading.probability:>5.2f}  {reading.score:>+6.2f}"
     return f"{str(path):<{wide}}  {reading.verdict.value:<10}  {numbers}  {source}"
 
-
+# %% ../nbs/62_cli.ipynb #5c6e2b5c
 def _words(path, reading, explanation=None):
     from deepnb.report import sentences
 
@@ -166,20 +167,16 @@ def _words(path, reading, explanation=None):
     _say(*sentences(reading, explanation), indent="  ")
     print(flush=True)
 
-# %% ../nbs/62_cli.ipynb #07d9c10d
+# %% ../nbs/62_cli.ipynb #df6b3031
 def _explained(args, reader, picture):
     "The reading and the explanation of one picture, as the options of the command say"
     from deepnb.explanation import explain
 
-    words = {} if args.method is None else {"method": args.method}
-    if args.score is not None:
-        words["score"] = args.score
-    if args.parts is not None:
-        words["parts"] = parse_parts(args.parts)
+    words = {"score": args.score, "parts": parse_parts(args.parts), "method": args.method}
     explanation = explain(picture, reader=reader, seed=args.seed, receipt=not args.no_receipt, **words)
     return reader.read(picture), explanation
 
-
+# %% ../nbs/62_cli.ipynb #ef9952da
 def _explain(args, reader):
     asked = _Asked(args, reader)
     for path, (reading, explanation) in asked.answers([Path(args.picture)], partial(_explained, args)):
@@ -187,20 +184,13 @@ def _explain(args, reader):
             print(explanation.to_line())
         else:
             _words(path, reading, explanation)
-            _draw_text(explanation)
+            if args.command == "explain":
+                _draw_text(explanation)
         if args.html:
             _write_page(args.html, path, reading, explanation)
     return asked.exit_code
 
-
-def _report(args, reader):
-    asked = _Asked(args, reader)
-    for path, (reading, explanation) in asked.answers([Path(args.picture)], partial(_explained, args)):
-        _words(path, reading, explanation)
-        _write_page(args.out, path, reading, explanation)
-    return asked.exit_code
-
-# %% ../nbs/62_cli.ipynb #f580dc46
+# %% ../nbs/62_cli.ipynb #272bff4a
 def _draw_text(explanation):
     "Regions as a grid of numbers, bands as a list, in logits"
     if explanation.grid and len(explanation.by_region()):
@@ -216,7 +206,7 @@ def _draw_text(explanation):
         for low, high, value in zip(edges[:-1], edges[1:], explanation.by_band(), strict=True):
             print(f"    {low:.3f} to {high:.3f}  {value:>+7.3f}")
 
-
+# %% ../nbs/62_cli.ipynb #991d39d6
 def _write_page(out, picture, reading, explanation):
     from deepnb.report import save_report
 
@@ -225,7 +215,7 @@ def _write_page(out, picture, reading, explanation):
     save_report(reading, explanation, out)
     print(f"Written: {out}", file=sys.stderr)
 
-# %% ../nbs/62_cli.ipynb #981b28e0
+# %% ../nbs/62_cli.ipynb #96650eab
 def _compare(args, reader):
     asked = _Asked(args, reader)
     paths = [Path(args.a), Path(args.b)]
@@ -240,7 +230,7 @@ def _compare(args, reader):
         _say(comparison.sentence, indent="  ")
     return 0
 
-
+# %% ../nbs/62_cli.ipynb #6721197e
 def _stress(args, reader):
     asked = _Asked(args, reader)
     for path, stress in asked.answers([Path(args.picture)], lambda reader, picture: reader.stress(picture)):
@@ -255,19 +245,19 @@ def _stress(args, reader):
             print(f"    {step.name:<{wide}}  {step.verdict.value:<10}  {numbers}")
     return asked.exit_code
 
-# %% ../nbs/62_cli.ipynb #56d8bac1
+# %% ../nbs/62_cli.ipynb #abeb766f
 def _train(args, reader):
     from deepnb.core import require
 
     require("torch", "read")
     from deepnb.training import Recipe, train
 
-    names = ("corpus", "out", "steps", "batch", "seed", "start", "threads")
+    names = ("corpus", "out", "steps", "batch", "seed", "start")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     print(f"Written: {train(Recipe(**given), progress=sys.stderr.isatty())}")
     return 0
 
-
+# %% ../nbs/62_cli.ipynb #dd125ac1
 def _evaluate(args, reader):
     from deepnb.core import ChoiceError
 
@@ -282,7 +272,7 @@ def _evaluate(args, reader):
         print(evaluate(args.protocol))
     return 0
 
-# %% ../nbs/62_cli.ipynb #c05bce2d
+# %% ../nbs/62_cli.ipynb #05a8806c
 def _lab(args, reader):
     from deepnb.installation import has_display, open_lab
 
@@ -294,7 +284,7 @@ def _lab(args, reader):
         return 0
     return open_lab(args.notebook, browser=not args.no_browser, port=args.port)
 
-
+# %% ../nbs/62_cli.ipynb #ef5df9f5
 def _doctor(args, reader):
     from deepnb.installation import checkup, find_extras
 
@@ -316,12 +306,12 @@ def _doctor(args, reader):
     print("Pictures can be read." if found["reader"] else f"Pictures cannot be read yet. {found['trouble']}")
     return 0 if found["reader"] else 1
 
-
+# %% ../nbs/62_cli.ipynb #3e8613e8
 def _version(args, reader):
     print(f"deepnb {__version__}")
     return 0
 
-# %% ../nbs/62_cli.ipynb #52c62a8d
+# %% ../nbs/62_cli.ipynb #9d3cba15
 def make_parser() -> argparse.ArgumentParser:
     "The parser of the command line; every command has its help and its function as `run`"
     parser = argparse.ArgumentParser(
@@ -332,8 +322,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"deepnb {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
+    form = {"formatter_class": argparse.ArgumentDefaultsHelpFormatter}
+
     def command(name, run, text):
-        made = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        made = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", **form)
         made.set_defaults(run=run, json=False)
         return made
 
@@ -342,26 +334,26 @@ def make_parser() -> argparse.ArgumentParser:
     _add_house(command)
     return parser
 
-
+# %% ../nbs/62_cli.ipynb #d0d78d1f
 def _takes_reader(parser):
-    parser.add_argument("--reader", default="default", help="name or folder of a reader (default: default)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument("--reader", default="default", help="name or folder of a reader")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
-
+# %% ../nbs/62_cli.ipynb #b83ae489
 def _takes_json(parser):
     parser.add_argument("--json", action="store_true", help="print one JSON object a line and nothing else")
 
-
+# %% ../nbs/62_cli.ipynb #5f5976be
 def _takes_explaining(parser):
     parser.add_argument("picture", metavar="FILE")
-    parser.add_argument("--score", help="what to explain, such as up_sampling:nearest (default: generated)")
-    parser.add_argument("--parts", help="rows x columns x bands: 4x4x6, or 4x4, or 6 (default: 4x4x6)")
-    parser.add_argument("--method", help="how to attribute; an unknown name lists the known ones")
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn at random (default: 0)")
+    parser.add_argument("--score", default="generated", help="such as up_sampling:nearest")
+    parser.add_argument("--parts", default="4x4x6", help="rows x columns x bands; or 4x4, or 6")
+    parser.add_argument("--method", default="default", help="how; an unknown name lists the known ones")
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn at random")
     parser.add_argument("--no-receipt", action="store_true", help="skip the check of the explanation; faster")
     _takes_reader(parser)
 
-# %% ../nbs/62_cli.ipynb #5c99041e
+# %% ../nbs/62_cli.ipynb #5a38e349
 def _add_pictures(command):
     read = command("read", _read, "say what each picture carries")
     read.add_argument("pictures", nargs="+", metavar="FILE|FOLDER", help="a folder: the pictures in it")
@@ -374,9 +366,9 @@ def _add_pictures(command):
     _takes_explaining(explain)
     _takes_json(explain)
     explain.add_argument("--html", metavar="OUT", help="also write the page of `deepnb report`")
-    report = command("report", _report, "read, explain, and write one page that needs no other file")
+    report = command("report", _explain, "read, explain, and write one page that needs no other file")
     _takes_explaining(report)
-    report.add_argument("out", metavar="OUT", help="the page to write, or a folder for it")
+    report.add_argument("html", metavar="OUT", help="the page to write, or a folder for it")
     compare = command("compare", _compare, "say whether one machine made both pictures")
     compare.add_argument("a", metavar="A")
     compare.add_argument("b", metavar="B")
@@ -386,26 +378,22 @@ def _add_pictures(command):
         _takes_json(parser)
         _takes_reader(parser)
 
-
+# %% ../nbs/62_cli.ipynb #68c7f332
 def _add_science(command):
     train = command("train", _train, "train a reader on the corpus")
     train.add_argument("--out", required=True, help="folder for the weights; a run cut short goes on there")
     train.add_argument("--corpus", help="its folder (default: DEEPNB_CORPUS, else ../shared/corpus)")
     train.add_argument("--start", help="folder with weights to begin from")
-    for name, text in (
-        ("steps", "how many batches"),
-        ("batch", "crops a batch"),
-        ("seed", "of everything that is drawn"),
-        ("threads", "how many to compute with"),
-    ):
-        train.add_argument(f"--{name}", type=int, help=text)
+    train.add_argument("--steps", type=int, help="how many batches")
+    train.add_argument("--batch", type=int, help="crops a batch")
+    train.add_argument("--seed", type=int, help="of everything that is drawn")
     evaluate = command("evaluate", _evaluate, "say how good the reader is, beside blind baselines")
     evaluate.add_argument("protocol", nargs="?", help="an unknown name lists the known ones")
     evaluate.add_argument("--real", metavar="FOLDER", help="your own camera pictures")
     evaluate.add_argument("--fake", metavar="FOLDER", help="your own generated pictures")
     _takes_reader(evaluate)
 
-
+# %% ../nbs/62_cli.ipynb #8fdb5abc
 def _add_house(command):
     lab = command("lab", _lab, "open the guide in JupyterLab")
     lab.add_argument("notebook", nargs="?", metavar="NOTEBOOK", help="another notebook than the guide")
@@ -417,7 +405,7 @@ def _add_house(command):
     _takes_reader(doctor)
     command("version", _version, "print the version")
 
-# %% ../nbs/62_cli.ipynb #942e1ffc
+# %% ../nbs/62_cli.ipynb #bcf70518
 def main(
     argv: list[str] | None = None,  # the words after `deepnb`; None: those of this process
     *,
@@ -443,6 +431,6 @@ def main(
         print(f"deepnb {args.command}: {text}", file=sys.stderr)
         return 2 if isinstance(error, ChoiceError) else 1
 
-# %% ../nbs/62_cli.ipynb #0f70fd0e
+# %% ../nbs/62_cli.ipynb #e29be24c
 if __name__ == "__main__":
     sys.exit(main())
