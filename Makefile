@@ -50,7 +50,7 @@ docs: env-dev
 	@$(BIN)/python docs/build.py
 
 bench: env-dev
-	@for path in benchmarks/*.py; do echo "== $$path"; $(BIN)/python "$$path" || exit 1; done
+	@for name in start reading explain; do echo "== benchmarks/$$name.py"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf build dist _docs demo *.egg-info .pytest_cache .ruff_cache
