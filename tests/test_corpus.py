@@ -39,8 +39,8 @@ def small(tmp_path):
         file.parent.mkdir()
         Image.fromarray(np.random.default_rng(0).integers(0, 255, (80, 90, 3), dtype=np.uint8)).save(file)
         data = file.read_bytes()
-        facts = (path.split("/")[0], kind, maker, "us/ours@1", "", 90, 80, "", "", len(data), sha256_hex(data))
-        rows.append(dict(zip(COLUMNS, (path, *facts), strict=True)))
+        facts = (kind, maker, "us/ours@1", "", 90, 80, "", "", len(data), sha256_hex(data))
+        rows.append(dict(zip(COLUMNS, (path, path.split("/")[0], *facts), strict=True)))
     write(tmp_path, rows)
     return tmp_path, rows
 

@@ -25,7 +25,7 @@ from deepnb.scores import (
 class Smooth:
     "A reader whose only question is how smooth a picture is; it counts what it was asked"
 
-    name, sha256 = "smooth", "5" * 64
+    name = "smooth"
 
     def __init__(self):
         self.asked = 0
@@ -130,6 +130,17 @@ def test_scoring_resumes_without_asking_twice_and_survives_a_half_written_line(c
     assert all(json.loads(line) for line in keep.read_text().splitlines())
     score_corpus(reader, corpus, keep=keep, progress=False)
     assert reader.asked == 4 * len(TREATMENTS)
+
+
+def test_what_is_remembered_belongs_to_one_reader_even_under_one_name(corpus, tmp_path, monkeypatch):
+    class Rough(Smooth):
+        def logits(self, pixels):
+            return {name: -value for name, value in super().logits(pixels).items()}
+
+    monkeypatch.setenv("DEEPNB_CACHE", str(tmp_path / "cache"))
+    smooth, rough = (score_corpus(reader, corpus, progress=False) for reader in (Smooth(), Rough()))
+    np.testing.assert_array_equal(smooth.of("smooth"), -rough.of("smooth"))
+    assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
 def test_every_treatment_is_scored_in_its_order():
