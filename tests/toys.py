@@ -59,17 +59,17 @@ class Product(nn.Module):
 
 
 class Detector(nn.Module):
-    "Energy of the horizontal wave of four pixels, anywhere: smooth, not linear, and any size from 8 px"
+    "Energy of the wave of four pixels along x, anywhere: smooth, not linear, and any size from 32 px"
 
     def __init__(self):
         super().__init__()
-        wave = torch.arange(8) * torch.pi / 2
-        kernel = torch.stack([wave.cos(), wave.sin()])[:, None, None].repeat(1, 3, 1, 1) / 8  # (2, 3, 1, 8)
-        self.filter = nn.Conv2d(3, 2, (1, 8), bias=False)
+        wave, fade = torch.arange(32) * torch.pi / 2, torch.hann_window(32) / 16
+        kernel = torch.stack([wave.cos() * fade, wave.sin() * fade])[:, None, None].repeat(1, 3, 1, 1)
+        self.filter = nn.Conv2d(3, 2, (1, 32), bias=False)
         self.filter.weight = nn.Parameter(kernel)
 
     def forward(self, x: Tensor) -> Tensor:
-        return 4 * torch.log1p(2000 * self.filter(x).square().mean((1, 2, 3))) - 2
+        return 4 * torch.log1p(500 * self.filter(x).square().mean((1, 2, 3))) - 2
 
 
 class Network(nn.Module):
@@ -114,3 +114,15 @@ class ToyReader:
             mine, other = self.score(name), self.score(f"{name.partition(':')[0]}:{against}")
             return lambda x: mine(x) - other(x)
         return Detector() if name == "generated" else Network(self.scores.index(name))
+
+
+class NetworkReader:
+    "A reader around one network, as the shipped one is: its score follows when the network is exchanged"
+
+    crop, name, scores = 64, "toy", ("generated",)
+
+    def __init__(self):
+        self.network = Detector()
+
+    def score(self, name, *, against=None):
+        return lambda x: self.network(x)
