@@ -20,9 +20,10 @@ extras["dev"] = sorted({*extras["all"], *extras["tables"], *extras["train"], *wo
 
 share = HERE / "deepnb" / "share"
 data_files = {}
-for path in sorted(share.rglob("*")) if share.exists() else []:
+for path in sorted(share.rglob("*")):
     if path.is_file():
-        data_files.setdefault(f"share/{path.parent.relative_to(share)}", []).append(str(path.relative_to(HERE)))
+        place = f"share/{path.parent.relative_to(share).as_posix()}"
+        data_files.setdefault(place, []).append(str(path.relative_to(HERE)))
 
 guides = sorted((HERE / "nbs" / "guides").glob("*.ipynb"))
 data_files["share/deepnb/guides"] = [str(path.relative_to(HERE)) for path in guides]
