@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Case', 'case_sections', 'case_stills', 'CaseView', 'panel', 'write_report', 'answer_bundle', 'show_figures']
 
-# %% ../nbs/60_notebook.ipynb #111ce824
+# %% ../nbs/60_notebook.ipynb #4baf5de9
 import io
 import threading
 import traceback
@@ -16,7 +16,7 @@ from .core import DeepnbError, require
 
 _traits = require("traitlets", "notebook")
 
-# %% ../nbs/60_notebook.ipynb #dc01a753
+# %% ../nbs/60_notebook.ipynb #b0a90662
 class _Stopped(Exception):
     "A job whose case has moved on"
 
@@ -27,6 +27,7 @@ class Case(_traits.HasTraits):
     `picture`, `reading`, `explanation` are None until they are there. `progress` runs from 0 to 1, `status`
     says in words what is being done, `error` is a sentence for a person, `trace` the technical report of an
     unforeseen error. `reader` is anything that reads and that `explain` knows; None is the default reader.
+    `explain(picture, reader=reader)` makes the explanation; None is the default one.
     """
 
     picture = _traits.Any(None)
@@ -38,9 +39,9 @@ class Case(_traits.HasTraits):
     error = _traits.Unicode("")
     trace = _traits.Unicode("")
 
-    def __init__(self, reader=None):
+    def __init__(self, reader=None, *, explain=None):
         super().__init__()
-        self.reader = reader
+        self.reader, self.explain = reader, explain
         self._lock = threading.RLock()  # held while traits are set, never while something is computed
         self._working = threading.Lock()  # one job computes at a time
         self._job: threading.Thread | None = None
@@ -112,10 +113,11 @@ class Case(_traits.HasTraits):
         self._tell(status="Reading the picture", progress=0.3)
         reading = reader.read(picture)
         self._tell(reading=reading, progress=0.5, status="Asking which regions and bands count")
-        self._tell(explanation=explain(picture, reader=reader), progress=1.0)
+        why = (self.explain or explain)(picture, reader=reader)
+        self._tell(explanation=why, progress=1.0)
         self._end(status="Done.")
 
-# %% ../nbs/60_notebook.ipynb #fa782dd9
+# %% ../nbs/60_notebook.ipynb #7a171cb5
 def case_sections(
     picture,  # a Picture
     reading=None,
@@ -150,7 +152,7 @@ def _reasons(explanation) -> tuple[str, ...]:
 
     return (explanation.sentence, receipt_words(explanation))
 
-# %% ../nbs/60_notebook.ipynb #6f5e1573
+# %% ../nbs/60_notebook.ipynb #abbf24c3
 def case_stills(
     picture,  # a Picture
     reading=None,
@@ -163,24 +165,24 @@ def case_stills(
 
     if reading is None:
         data = _thumbnail_png(picture)
-        yield Still("picture", "The picture.", f"The picture {picture.name}", data)
+        yield Still("picture", f"The picture {picture.name}", data)
         return
     drawings = _reading_drawings(reading, style)
     drawings += _reason_drawings(explanation, style) if explanation else []
-    for name, title, caption, alt, draw in drawings:
-        yield Still(name, title, alt, _png(draw()), caption)
+    for name, caption, alt, draw in drawings:
+        yield Still(name, alt, _png(draw()), caption)
 
 
 def _reading_drawings(reading, style: str) -> list[tuple]:
     from deepnb.figures import alt_text, plot_fingerprint, plot_picture, plot_spectrum
 
     return [
-        ("picture", "The picture.", "Outlined: the squares that were read.", alt_text(reading.picture),
+        ("picture", "Outlined: the squares that were read.", alt_text(reading.picture),
          lambda: plot_picture(reading.picture, boxes=reading.crop_boxes, style=style)),
-        ("fingerprint", "The fingerprint.", "What the reader keeps when the content is taken away.",
+        ("fingerprint", "What the reader keeps when the content is taken away.",
          "The fingerprint: a faint texture without the content of the picture",
          lambda: plot_fingerprint(reading.fingerprint, style=style)),
-        ("spectrum", "Its spectrum.",
+        ("spectrum",
          "Coarse in the middle, fine at the rim. Regular dots come from a machine's enlarging, or from JPEG.",
          alt_text(reading), lambda: plot_spectrum(reading.spectrum, style=style)),
     ]  # fmt: skip
@@ -191,11 +193,11 @@ def _reason_drawings(explanation, style: str) -> list[tuple]:
 
     alt = alt_text(explanation)
     return [
-        ("regions", "By region.", "Orange speaks for the score, blue against it.", alt,
+        ("regions", "Orange speaks for the score, blue against it.", alt,
          lambda: plot_regions(explanation, style=style)),
-        ("bands", "By frequency band.", "Broad shapes on the left, finest detail on the right.", alt,
+        ("bands", "Broad shapes on the left, finest detail on the right.", alt,
          lambda: plot_bands(explanation, style=style)),
-        ("matrix", "Both at once.", "Each row a region, each column a band.", alt,
+        ("matrix", "Both at once: each row a region, each column a band.", alt,
          lambda: plot_matrix(explanation, style=style)),
     ]  # fmt: skip
 
@@ -213,7 +215,7 @@ def _thumbnail_png(picture) -> bytes:
     Image.fromarray(picture.thumbnail(512)).save(held, "PNG")
     return held.getvalue()
 
-# %% ../nbs/60_notebook.ipynb #31091196
+# %% ../nbs/60_notebook.ipynb #88c0c675
 class CaseView:
     """A case behind a panel; shows itself in a notebook
 
@@ -285,20 +287,21 @@ class CaseView:
         self.panel._ipython_display_()
         self._draw()
 
-# %% ../nbs/60_notebook.ipynb #aed548e4
+# %% ../nbs/60_notebook.ipynb #9e843977
 def panel(
     picture=None,  # anything `load` takes; without one, the panel waits for a picture to be dropped
     *,
     reader=None,  # the default reader, or another
+    explain=None,  # another way to explain, such as partial(deepnb.explain, score=("up_sampling", "nearest"))
 ) -> CaseView:
     "The panel: drop, paste or choose a picture, and see the answer and its reasons"
-    case = Case(reader)
+    case = Case(reader, explain=explain)
     view = CaseView(case)
     if picture is not None:
         case.open(picture)
     return view
 
-# %% ../nbs/60_notebook.ipynb #05ffb4af
+# %% ../nbs/60_notebook.ipynb #c9e97354
 def write_report(
     picture,  # anything `load` takes
     path,  # where to write the page, str or Path
@@ -322,7 +325,7 @@ def write_report(
         explanation = explain(picture, reader=reader) if explanation else None
     return save_report(reading, explanation, path, condition=condition(picture).sentence)
 
-# %% ../nbs/60_notebook.ipynb #806fb00a
+# %% ../nbs/60_notebook.ipynb #3a7224e7
 def answer_bundle(answer) -> dict:
     "A reading or an explanation as HTML (figure with alt text, then words), PNG and plain text"
     from deepnb.figures import alt_text, figure_png, plot_explanation, plot_reading
@@ -332,7 +335,7 @@ def answer_bundle(answer) -> dict:
     is_reading = isinstance(answer, Reading)
     texts = _answer(answer) if is_reading else _reasons(answer)
     figure = (plot_reading if is_reading else plot_explanation)(answer)
-    still = Still("answer", "", alt_text(answer), figure_png(figure))
+    still = Still("answer", alt_text(answer), figure_png(figure))
     title = answer.picture.name if is_reading else f"Why “{answer.score_name}”, {answer.picture.name}"
     bundle = still_copy((Section("answer", title, texts, ("answer",)),), (still,))
     bundle["text/html"] = bundle["text/html"].replace('class="dn-snap"', 'class="dn-shown"')

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CHUNK_BYTES', 'Upload', 'Still', 'Section', 'Panel', 'still_copy']
 
-# %% ../nbs/51_widgets.ipynb #09586cf6
+# %% ../nbs/51_widgets.ipynb #1e7beeed
 import base64
 import html
 import math
@@ -19,7 +19,7 @@ from .core import Limits, PictureError, require, sha256_hex
 _anywidget = require("anywidget", "notebook")
 _traits = require("traitlets", "notebook")
 
-# %% ../nbs/51_widgets.ipynb #3e64adb5
+# %% ../nbs/51_widgets.ipynb #fc9a500d
 CHUNK_BYTES = 1 << 20  # as in static/panel.js
 
 
@@ -61,13 +61,12 @@ class Upload:
             raise PictureError("truncated", self.name, "It was altered on its way here. Bring it again.")
         return data
 
-# %% ../nbs/51_widgets.ipynb #bc2986f6
+# %% ../nbs/51_widgets.ipynb #0539dc34
 @dataclass(frozen=True)
 class Still:
     "A picture to show: bytes of media type `type`; `alt` says what is to be seen, `caption` how to read it"
 
     name: str
-    title: str
     alt: str
     data: bytes
     caption: str = ""
@@ -76,7 +75,7 @@ class Still:
     def to_html(self) -> str:
         "A figure that carries its own bytes; all text is escaped"
         source = f"data:{self.type};base64,{base64.b64encode(self.data).decode()}"
-        caption = f"<strong>{html.escape(self.title)}</strong> {html.escape(self.caption)}"
+        caption = html.escape(self.caption)
         image = f'<img style="max-width:100%" alt="{html.escape(self.alt)}" src="{source}">'
         return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
@@ -95,7 +94,7 @@ class Section:
         "The plain dict that the browser is sent"
         return asdict(self) | {"texts": list(self.texts), "figures": list(self.figures)}
 
-# %% ../nbs/51_widgets.ipynb #b001abbf
+# %% ../nbs/51_widgets.ipynb #aafd49f2
 class Panel(_anywidget.AnyWidget):
     """Bring a picture, watch the work, read the answer; draws what it is given
 
@@ -202,7 +201,7 @@ class Panel(_anywidget.AnyWidget):
         display(data, metadata=metadata or {}, raw=True)
         self._copy = display(still_copy(), raw=True, display_id=True)
 
-# %% ../nbs/51_widgets.ipynb #0b3aa3f8
+# %% ../nbs/51_widgets.ipynb #b77dead0
 def still_copy(
     sections: tuple[Section, ...] = (),
     stills: tuple[Still, ...] = (),
@@ -218,7 +217,7 @@ def still_copy(
         parts += [f"<p>{html.escape(text)}</p>" for text in section.texts]
         parts += [known[name].to_html() for name in section.figures if name in known]
         lines += [section.title, *(f"  {text}" for text in section.texts)]
-        lines += [f"  [{known[name].title}: {known[name].alt}]" for name in section.figures if name in known]
+        lines += [f"  [{known[name].alt}]" for name in section.figures if name in known]
     bundle = {"text/plain": "\n".join(lines), "text/html": f'<div class="dn-snap">{"".join(parts)}</div>'}
     png = [still for still in stills if still.type == "image/png"]
     return bundle | ({"image/png": base64.b64encode(png[-1].data).decode()} if png else {})

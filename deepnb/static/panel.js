@@ -111,15 +111,13 @@ function listenForPictures(el, take) {
   return () => document.removeEventListener('paste', onPaste, true);
 }
 
-/** One figure with its title, its alt text and a line on how to read it. */
+/** One figure with its alt text and a line on how to read it. */
 function figure(still, url) {
   const node = make('figure', `dn-figure dn-${still.name}`);
   const image = make('img');
   image.src = url;
   image.alt = still.alt;
-  const caption = make('figcaption');
-  caption.append(make('strong', '', still.title), document.createTextNode(still.caption ? ` ${still.caption}` : ''));
-  node.append(image, caption);
+  node.append(image, make('figcaption', '', still.caption));
   return node;
 }
 
@@ -195,7 +193,6 @@ function render({ model, el }) {
   const onMessage = (message, buffers) => {
     lastSign = Date.now();
     say('.dn-lost', '');
-    el.classList.remove('dn-silent');
     if (message.kind === 'forget') {
       pictures.forEach((node) => URL.revokeObjectURL(node.querySelector('img').src));
       pictures.clear();
@@ -212,7 +209,6 @@ function render({ model, el }) {
   const pulse = setInterval(() => {
     model.send({ kind: 'ping' });
     if (Date.now() - lastSign < PATIENCE) return;
-    el.classList.add('dn-silent');
     say('.dn-lost', 'The kernel does not answer: it is busy with another cell, or it has stopped. What is shown stays; to read another picture, run this cell again.');
   }, PULSE);
 
