@@ -7,7 +7,7 @@ __all__ = ['beside_verdict', 'plot_verdict', 'plot_sources', 'plot_reading', 'pl
            'receipt_words', 'plot_explanation', 'plot_beside', 'plot_stress', 'alt_text', 'figure_png',
            'plot_fingerprint', 'plot_picture', 'plot_spectrum']
 
-# %% ../nbs/51_figures.ipynb #e30b362a
+# %% ../nbs/51_figures.ipynb #44e898ba
 import textwrap
 
 import numpy as np
@@ -21,7 +21,7 @@ from .reading import Comparison, Explanation, PictureRecord, Reading, Stress
 
 _all_ = ["figure_png", "plot_fingerprint", "plot_picture", "plot_spectrum"]  # made one page below, wanted here as well
 
-# %% ../nbs/51_figures.ipynb #be9436ae
+# %% ../nbs/51_figures.ipynb #c39b6f54
 def beside_verdict(reading: Reading) -> str:
     "The number or reason that belongs beside the verdict, in words first"
     if reading.verdict == "generated":
@@ -77,7 +77,7 @@ def plot_sources(reading: Reading, *, most: int = 4, ax=None, style: str = "ligh
     ax.set_xlabel("probability; filled: in the answer", loc="left")
     return ax
 
-# %% ../nbs/51_figures.ipynb #f48f7307
+# %% ../nbs/51_figures.ipynb #49cdb5e8
 def _reading_places(aspect: float, *, style: str) -> tuple:
     "A figure and the places of picture, fingerprint, spectrum, verdict and sources, for pictures of that width to height"
     if aspect > 2.1:
@@ -112,7 +112,7 @@ def plot_reading(reading: Reading, *, style: str = "light"):
     plot_sources(reading, ax=axes[4], style=style)
     return figure
 
-# %% ../nbs/51_figures.ipynb #5a1d259a
+# %% ../nbs/51_figures.ipynb #8e6b5c1d
 def _largest(values: np.ndarray) -> float:
     "The half width of a scale symmetric about zero"
     return max(float(np.abs(values).max(initial=0)), 1e-9)
@@ -162,7 +162,7 @@ def _hatch_unread(ax, boxes: np.ndarray, *, size: tuple[int, int], style: str):
         ax.add_patch(veil)
         ax.add_patch(lines)
 
-# %% ../nbs/51_figures.ipynb #ad4f7bc7
+# %% ../nbs/51_figures.ipynb #7f72e242
 def plot_regions(explanation: Explanation, *, ax=None, style: str = "light"):
     "Shares of the score by region over the gray picture, in logits; ground that was not read is hatched"
     from matplotlib.patches import Rectangle
@@ -207,7 +207,7 @@ def _colors(explanation: Explanation, *, style: str):
     ends = ("#8b9099", "#ffffff", "#8b9099") if style == "light" else ("#8b9099", "#22262c", "#8b9099")
     return LinearSegmentedColormap.from_list("distrusted", ends)
 
-# %% ../nbs/51_figures.ipynb #f95e46c4
+# %% ../nbs/51_figures.ipynb #1c3d5ebf
 def _band_edges(explanation: Explanation) -> list[str]:
     "Edges of the bands in cycles per pixel, as short text"
     edges = explanation.edges or ()
@@ -269,7 +269,7 @@ def _region_name(explanation: Explanation, region: int) -> str:
     row, column = divmod(region, explanation.grid[1])
     return f"{row + 1}, {column + 1}"
 
-# %% ../nbs/51_figures.ipynb #59d3fa04
+# %% ../nbs/51_figures.ipynb #ae7627b9
 def receipt_words(explanation: Explanation) -> str:
     "What the receipt says, in a sentence"
     receipt = explanation.receipt
@@ -311,7 +311,7 @@ def plot_explanation(explanation: Explanation, *, style: str = "light"):
     )
     return figure
 
-# %% ../nbs/51_figures.ipynb #c110e7ce
+# %% ../nbs/51_figures.ipynb #820e891c
 def plot_beside(a: Reading, b: Reading, *, style: str = "light"):
     "Two readings in two rows: picture, fingerprint and spectrum, for the eye to compare"
     figure = blank_figure(10, 7, style=style)
@@ -340,7 +340,7 @@ def plot_stress(stress: Stress, *, ax=None, style: str = "light"):
     ax.set(xlim=(0, 1), ylim=(len(stress.steps) - 0.5, -0.5), xlabel="calibrated probability")
     return ax
 
-# %% ../nbs/51_figures.ipynb #73972cd2
+# %% ../nbs/51_figures.ipynb #5183ea8f
 def alt_text(value) -> str:
     "What the figure of this value shows, in words; for Reading, Explanation, PictureRecord, Comparison and Stress"
     makers = {

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['THEMES', 'Theme', 'theme_named', 'diverging_map', 'blank_figure', 'panel_axes', 'dress', 'hide_axes', 'shorten',
-           'figure_png', 'fitting_size', 'draw_picture', 'outline', 'plot_picture', 'plot_fingerprint', 'plot_spectrum',
-           'color_bar']
+           'figure_image', 'figure_png', 'fitting_size', 'draw_picture', 'outline', 'plot_picture', 'plot_fingerprint',
+           'plot_spectrum', 'color_bar']
 
-# %% ../nbs/50_panels.ipynb #cf11a39c
+# %% ../nbs/50_panels.ipynb #3fa769c9
 import io
 from functools import cache, partial
 from typing import NamedTuple
@@ -17,7 +17,7 @@ import numpy as np
 from .core import choice_error
 from .reading import PictureRecord
 
-# %% ../nbs/50_panels.ipynb #682fffbf
+# %% ../nbs/50_panels.ipynb #d5f59a50
 class Theme(NamedTuple):
     "Colors of one paper: ground, ink, softer ink, lines, fill of a bar, pale fill"
 
@@ -50,7 +50,7 @@ def diverging_map(style: str = "light"):
 
     return sns.diverging_palette(245, 35, s=88, l=52, center=theme_named(style).center, as_cmap=True)
 
-# %% ../nbs/50_panels.ipynb #40c43e1a
+# %% ../nbs/50_panels.ipynb #24374b72
 def blank_figure(width: float, height: float, *, style: str):
     "An empty figure of that size in inches, outside pyplot; it shows itself in a notebook"
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -94,13 +94,29 @@ def shorten(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def figure_image(figure, dpi: int = 100):
+    "The figure as an RGB picture (PIL), drawn once; the figure keeps its canvas and its resolution"
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas, resolution = figure.canvas, figure.get_dpi()
+    drawn = canvas if type(canvas) is FigureCanvasAgg else FigureCanvasAgg(figure)
+    try:
+        figure.set_dpi(dpi)
+        drawn.draw()
+        return Image.fromarray(np.asarray(drawn.buffer_rgba())).convert("RGB")
+    finally:
+        figure.set_dpi(resolution)
+        figure.set_canvas(canvas)
+
+
 def figure_png(figure, dpi: int = 100) -> bytes:
     "The figure as PNG bytes"
     held = io.BytesIO()
-    figure.savefig(held, format="png", dpi=dpi, facecolor=figure.get_facecolor())
+    figure_image(figure, dpi).save(held, "PNG", dpi=(dpi, dpi))
     return held.getvalue()
 
-# %% ../nbs/50_panels.ipynb #dae0aac6
+# %% ../nbs/50_panels.ipynb #010330f2
 def fitting_size(record: PictureRecord) -> tuple[float, float]:
     "The size in inches of a figure that holds this picture with little room left over"
     aspect = record.width / max(1, record.height)
@@ -139,7 +155,7 @@ def plot_picture(record: PictureRecord, *, boxes=(), ax=None, style: str = "ligh
     ax.set_xlabel(f"{record.width} × {record.height} px, {record.format}{outlined}", loc="left")
     return ax
 
-# %% ../nbs/50_panels.ipynb #7b0cd27b
+# %% ../nbs/50_panels.ipynb #764e22c7
 def plot_fingerprint(fingerprint: np.ndarray, *, ax=None, style: str = "light"):
     "The fingerprint (S, S, 3), contrast raised so that three standard deviations fill the scale"
     ax = panel_axes(ax, style=style)

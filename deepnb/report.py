@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NOT_TO_CONCLUDE', 'sentences', 'page', 'save_report']
 
-# %% ../nbs/52_report.ipynb #e237ee2f
+# %% ../nbs/52_report.ipynb #33f01477
 import base64
 import html
 import io
@@ -18,12 +18,13 @@ from PIL import Image
 from . import __version__
 from .core import data_path
 from deepnb.figures import (
-    alt_text, beside_verdict, figure_png, plot_bands, plot_matrix, plot_regions, plot_spectrum, receipt_words,
+    alt_text, beside_verdict, plot_bands, plot_matrix, plot_regions, plot_spectrum, receipt_words,
 )
+from .panels import figure_image
 from .reading import Estimate, Explanation, Reading
 from .vocabulary import FIELDS
 
-# %% ../nbs/52_report.ipynb #56726fe7
+# %% ../nbs/52_report.ipynb #b04e69c6
 NOT_TO_CONCLUDE = (
     "“Generated” is about pixels, not about truth: a real scene may have been enlarged or restored by a network, and a false "
     "scene may have been photographed.",
@@ -101,7 +102,7 @@ def sentences(reading: Reading, explanation: Explanation | None = None) -> tuple
         said += [explanation.sentence, receipt_words(explanation)]
     return tuple(dict.fromkeys(sentence.strip() for sentence in said if sentence and sentence.strip()))
 
-# %% ../nbs/52_report.ipynb #ab408dd9
+# %% ../nbs/52_report.ipynb #6c44bea5
 class _Markup(str):
     "HTML that is safe as it stands"
 
@@ -140,7 +141,7 @@ def _section(title: str, *content, name: str) -> _Markup:
     "A titled section"
     return _tag("section", _tag("h2", title, id=name), *content, aria_labelledby=name, _class=name)
 
-# %% ../nbs/52_report.ipynb #138e0ec0
+# %% ../nbs/52_report.ipynb #3025d5c5
 def _data_uri(image: Image.Image, *, exact: bool = False) -> str:
     "A picture as data inside the page"
     held = io.BytesIO()
@@ -152,11 +153,11 @@ def _chart(draw, value, *, alt: str, caption: str) -> _Markup:
     "A chart in both themes with its caption"
     shown = {}
     for style in ("light", "dark"):
-        with Image.open(io.BytesIO(figure_png(draw(value, style=style).figure, 160))) as image:
-            shown[style], (width, height) = _data_uri(image.convert("RGB")), image.size
+        image = figure_image(draw(value, style=style).figure, 160)
+        shown[style], (width, height) = _data_uri(image), image.size
     picture = _tag(
         "picture", _tag("source", srcset=shown["dark"], media="screen and (prefers-color-scheme: dark)"),
-        _tag("img", src=shown["light"], alt=alt, width=width // 2, height=height // 2),
+        _tag("img", src=shown["light"], alt=alt, width=round(width / 1.5), height=round(height / 1.5)),
     )
     return _tag("figure", picture, _tag("figcaption", caption))
 
@@ -189,7 +190,7 @@ def _fingerprint_figure(reading: Reading) -> _Markup:
     caption = f"What is left when the content is taken away, contrast × {0.5 / spread:.2g}."
     return _tag("figure", drawn, _tag("figcaption", caption))
 
-# %% ../nbs/52_report.ipynb #9495ebe8
+# %% ../nbs/52_report.ipynb #210c504d
 def _head(reading: Reading) -> _Markup:
     "File name, the verdict in words, the sentences, the scale of the probability"
     words, percent = reading.verdict.words, 100 * reading.probability
@@ -273,7 +274,7 @@ def _estimate(estimate: Estimate) -> str:
         words += f", between {estimate.interval[0]:g} and {estimate.interval[1]:g}"
     return words + (f"; without the picture: {_value(estimate.blind_guess)}" if estimate.blind_guess is not None else "")
 
-# %% ../nbs/52_report.ipynb #40900467
+# %% ../nbs/52_report.ipynb #0d234d91
 def _why_section(explanation: Explanation | None) -> _Markup | None:
     "Maps and charts of an explanation, its sentence, and its receipt with the numbers folded"
     if explanation is None:
@@ -317,7 +318,7 @@ def _repeat_section(reading: Reading) -> _Markup:
     seen = _tag("div", *(_tag("p", who, _tag("span")) for who in ("Read by", "Checked by", "Date")), _class="initials")
     return _section("How someone else repeats it", _tag("p", words), _tag("pre", commands), _facts(rows), seen, name="repeat")
 
-# %% ../nbs/52_report.ipynb #e8b88d44
+# %% ../nbs/52_report.ipynb #38241441
 def page(
     reading: Reading, explanation: Explanation | None = None, *, claims: tuple = (), condition: str = "",
 ) -> str:
