@@ -8,11 +8,14 @@ The scores go into the table that ships with the package, from which `deepnb eva
 """
 
 import argparse
+import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from deepnb.calibration import balanced_weights
 from deepnb.core import data_path, seeded
@@ -103,22 +106,37 @@ def labelled(corpus: Corpus) -> tuple[Item, ...]:
 
 
 def extract(corpus: Corpus) -> None:
-    "Compute the features that are not in the cache; a picture is one file there, whole or absent"
-    folder = cache_folder()
-    todo = [item for item in labelled(corpus) if not (folder / f"{item.sha256[:16]}.npy").exists()]
-    features = Features() if todo else None
-    for done, item in enumerate(todo):
-        file = folder / f"{item.sha256[:16]}.npy"
-        with file.with_suffix(".part").open("wb") as part:
-            np.save(part, features.of_item(corpus, item))
-        file.with_suffix(".part").rename(file)
+    "Compute what is not in the cache; for each picture a file of features and one of facts, whole or absent"
+    features = None
+    items = labelled(corpus)
+    for done, item in enumerate(items):
+        if not cache_file(item, "features").exists():
+            features = features or Features()
+            remember(item, "features", features.of_item(corpus, item))
+        if not cache_file(item, "facts").exists():
+            remember(item, "facts", facts_of(corpus, item))
         if done % 100 == 0:
-            print(f"{done} of {len(todo)} pictures", flush=True)
+            print(f"{done} of {len(items)} pictures", flush=True)
 
 
-def cached(item: Item) -> np.ndarray:
-    "The features of one item out of the cache"
-    return np.load(cache_folder() / f"{item.sha256[:16]}.npy")
+def cache_file(item: Item, what: str) -> Path:
+    "Where the features or facts of an item are kept"
+    return cache_folder() / (
+        f"{item.sha256[:16]}.npy" if what == "features" else f"{item.sha256[:16]}-{what}.npy"
+    )
+
+
+def remember(item: Item, what: str, values: np.ndarray) -> None:
+    "Write into the cache, in one step"
+    file = cache_file(item, what)
+    with file.with_suffix(".part").open("wb") as part:
+        np.save(part, values)
+    file.with_suffix(".part").rename(file)
+
+
+def cached(item: Item, what: str = "features") -> np.ndarray:
+    "The features or facts of one item out of the cache"
+    return np.load(cache_file(item, what))
 
 
 class Scaled:
@@ -132,8 +150,8 @@ class Scaled:
 
 
 def group_weights(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    "A group of m rows weighs as the root of m, both classes alike, mean 1"
-    return balanced_weights(labels, groups) * len(labels)
+    "A group of m rows weighs as the root of m; each class sums to the number of rows"
+    return balanced_weights(labels, groups) * 2 * len(labels)
 
 
 def fit_heads(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> dict:
@@ -152,16 +170,33 @@ def fit_heads(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> dict
     }
 
 
-def fit_facts(corpus: Corpus) -> Callable[[Sequence[Item]], np.ndarray]:
-    "Boosted trees on the facts of a file, no pixel seen: a function of items"
+def facts_of(corpus: Corpus, item: Item) -> np.ndarray:
+    """What is known of a file without its pixels, (4, 7), under each treatment
+
+    Untouched: the file as it was found. Else the window that is read, in one format: size, bytes per pixel.
+    """
+    rows = [file_facts([item])[0]]
+    for plan in list(TREATMENTS.values())[1:]:
+        buffer = io.BytesIO()
+        image = Image.fromarray(damaged(corpus.pixels(item), plan))
+        image.save(buffer, "JPEG", quality=plan.last.quality)
+        here = replace(item, width=image.width, height=image.height, bytes=buffer.tell())
+        rows.append(file_facts([replace(here, format="JPEG", jpeg_quality=plan.last.quality)])[0])
+    return np.stack(rows)
+
+
+def score_facts(train: Sequence[Item], tested: Sequence[Item]) -> np.ndarray:
+    "Boosted trees on the facts of a file, a forest for each treatment: (tested, 4) scores"
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    items = [item for item in labelled(corpus) if item.split == "train"]
-    labels = np.array([detection_label(item) for item in items])
-    weights = group_weights(labels, np.array([item.generator or item.source for item in items]))
-    trees = HistGradientBoostingClassifier(max_iter=200, learning_rate=0.05, random_state=0)
-    trees.fit(file_facts(items), labels, sample_weight=weights)
-    return lambda new: trees.decision_function(file_facts(new))
+    labels = np.array([detection_label(item) for item in train])
+    weights = group_weights(labels, np.array([item.generator or item.source for item in train]))
+    known, new = (np.stack([cached(item, "facts") for item in items]) for items in (train, tested))
+    columns = []
+    for i in range(len(TREATMENTS)):
+        trees = HistGradientBoostingClassifier(max_iter=200, learning_rate=0.05, random_state=0)
+        columns.append(trees.fit(known[:, i], labels, sample_weight=weights).decision_function(new[:, i]))
+    return np.stack(columns, axis=1)
 
 
 def score_baselines(corpus: Corpus, scores: Scores) -> Scores:
@@ -177,8 +212,9 @@ def score_baselines(corpus: Corpus, scores: Scores) -> Scores:
     new = np.full((*shape, rows.shape[1]), np.nan, np.float32)
     new[has] = np.stack([cached(dev[p.sha256]) for p in scores.pictures if p.label is not None])
     known = np.isfinite(new).all(axis=2)
-    facts = fit_facts(corpus)([dev[p.sha256] for p in scores.pictures])
-    scores = scores.added("file facts", np.repeat(facts[:, None], shape[1], axis=1))
+    facts = np.full(shape, np.nan)
+    facts[has] = score_facts(train, [dev[p.sha256] for p in scores.pictures if p.label is not None])
+    scores = scores.added("file facts", facts)
     for part, columns in PARTS.items():
         for head, decide in fit_heads(rows[:, columns], labels, weights).items():
             values = np.full(shape, np.nan)
