@@ -5,18 +5,18 @@
 # %% auto #0
 __all__ = ['Case', 'case_sections', 'case_stills', 'CaseView', 'panel', 'write_report', 'answer_bundle', 'show_figures']
 
-# %% ../nbs/60_notebook.ipynb #4baf5de9
+# %% ../nbs/60_notebook.ipynb #56d334ed
 import io
 import threading
 import traceback
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .core import DeepnbError, require
 
 _traits = require("traitlets", "notebook")
 
-# %% ../nbs/60_notebook.ipynb #b0a90662
+# %% ../nbs/60_notebook.ipynb #aa30f112
 class _Stopped(Exception):
     "A job whose case has moved on"
 
@@ -117,7 +117,7 @@ class Case(_traits.HasTraits):
         self._tell(explanation=why, progress=1.0)
         self._end(status="Done.")
 
-# %% ../nbs/60_notebook.ipynb #7a171cb5
+# %% ../nbs/60_notebook.ipynb #b2254e11
 def case_sections(
     picture,  # a Picture
     reading=None,
@@ -152,7 +152,7 @@ def _reasons(explanation) -> tuple[str, ...]:
 
     return (explanation.sentence, receipt_words(explanation))
 
-# %% ../nbs/60_notebook.ipynb #abbf24c3
+# %% ../nbs/60_notebook.ipynb #45e47e29
 def case_stills(
     picture,  # a Picture
     reading=None,
@@ -215,7 +215,7 @@ def _thumbnail_png(picture) -> bytes:
     Image.fromarray(picture.thumbnail(512)).save(held, "PNG")
     return held.getvalue()
 
-# %% ../nbs/60_notebook.ipynb #88c0c675
+# %% ../nbs/60_notebook.ipynb #149045be
 class CaseView:
     """A case behind a panel; shows itself in a notebook
 
@@ -228,9 +228,8 @@ class CaseView:
         self.case = case
         self.panel = Panel(on_picture=self._take, on_stop=case.stop, on_style=lambda dark: self._draw())
         self._drawer = ThreadPoolExecutor(1, thread_name_prefix="deepnb-drawing")
-        self._drawn: Future | None = None
         for name in ("busy", "progress", "status", "error"):
-            setattr(self.panel, name, getattr(case, name))
+            self._mirror_now(name)
         case.observe(self._mirror, ["busy", "progress", "status", "error"])
         case.observe(lambda change: self._draw(), ["picture", "reading", "explanation"])
 
@@ -238,13 +237,20 @@ class CaseView:
         self.case.open(data, name=name)
 
     def _mirror(self, change: dict) -> None:
-        setattr(self.panel, change["name"], change["new"])
+        "Pass on how far the case is; that it is done, only once everything is drawn"
+        if self.case.explanation is not None and not self.case.busy:
+            self._drawer.submit(self._mirror_now, change["name"])
+        else:
+            self._mirror_now(change["name"])
+
+    def _mirror_now(self, name: str) -> None:
+        setattr(self.panel, name, getattr(self.case, name))
 
     def _draw(self) -> None:
         if self.case.picture is None:
             self.panel.clear()
         else:
-            self._drawn = self._drawer.submit(self._show, self._known())
+            self._drawer.submit(self._show, self._known())
 
     def _known(self) -> tuple:
         return self.case.picture, self.case.reading, self.case.explanation
@@ -255,7 +261,6 @@ class CaseView:
             self._show_steps(known)
         except Exception as error:
             self.panel.error = f"The answer is there, but could not be drawn: {error!r}. See case.reading."
-            raise
 
     def _show_steps(self, known: tuple) -> None:
         from deepnb.widgets import still_copy
@@ -279,15 +284,14 @@ class CaseView:
     def wait(self, timeout: float | None = None) -> "CaseView":
         "Return when the case is done and drawn"
         self.case.wait(timeout)
-        if self._drawn is not None:
-            self._drawn.result(timeout)
+        self._drawer.submit(lambda: None).result(timeout)  # it waits in line behind all that is to be drawn
         return self
 
     def _ipython_display_(self) -> None:
         self.panel._ipython_display_()
         self._draw()
 
-# %% ../nbs/60_notebook.ipynb #9e843977
+# %% ../nbs/60_notebook.ipynb #c7bacbee
 def panel(
     picture=None,  # anything `load` takes; without one, the panel waits for a picture to be dropped
     *,
@@ -301,7 +305,7 @@ def panel(
         case.open(picture)
     return view
 
-# %% ../nbs/60_notebook.ipynb #c9e97354
+# %% ../nbs/60_notebook.ipynb #0029f74f
 def write_report(
     picture,  # anything `load` takes
     path,  # where to write the page, str or Path
@@ -325,7 +329,7 @@ def write_report(
         explanation = explain(picture, reader=reader) if explanation else None
     return save_report(reading, explanation, path, condition=condition(picture).sentence)
 
-# %% ../nbs/60_notebook.ipynb #3a7224e7
+# %% ../nbs/60_notebook.ipynb #1e5b8a7e
 def answer_bundle(answer) -> dict:
     "A reading or an explanation as HTML (figure with alt text, then words), PNG and plain text"
     from deepnb.figures import alt_text, figure_png, plot_explanation, plot_reading
