@@ -5,19 +5,20 @@
 # %% auto #0
 __all__ = ['parse_parts', 'make_parser', 'main']
 
-# %% ../nbs/62_cli.ipynb #47512225
+# %% ../nbs/62_cli.ipynb #00ce343b
 import argparse
 import json
 import os
 import shutil
 import sys
 import textwrap
+import time
 from functools import partial
 from pathlib import Path
 
 from . import __version__
 
-# %% ../nbs/62_cli.ipynb #6536f5e0
+# %% ../nbs/62_cli.ipynb #9c22fa3e
 def parse_parts(text: str):
     """The plan of parts behind the words of `--parts`
 
@@ -40,7 +41,7 @@ def parse_parts(text: str):
         return regions(tuple(numbers))
     return joint(regions=tuple(numbers[:2]), bands=numbers[2])
 
-# %% ../nbs/62_cli.ipynb #7c13194f
+# %% ../nbs/62_cli.ipynb #43e548cd
 def _say(*lines, indent="", file=None):
     "Print each line wrapped to the terminal, at most 100 characters wide"
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
@@ -48,7 +49,7 @@ def _say(*lines, indent="", file=None):
         text = " ".join(line.split())
         print(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent), file=file)
 
-# %% ../nbs/62_cli.ipynb #893c91b7
+# %% ../nbs/62_cli.ipynb #70a9b507
 def _told(name, error, as_json):
     "Tell a refusal in words, and with --json as an object too"
     from deepnb.core import PictureError
@@ -62,7 +63,7 @@ def _told(name, error, as_json):
     if as_json:
         print(refusal_line(str(name), cause, message=message), flush=True)
 
-# %% ../nbs/62_cli.ipynb #97070ac4
+# %% ../nbs/62_cli.ipynb #0fbbcef0
 def _fault(error):
     if os.environ.get("DEEPNB_DEBUG"):
         raise error
@@ -71,7 +72,7 @@ def _fault(error):
         "Set DEEPNB_DEBUG=1 and run the command again to see where."
     )
 
-# %% ../nbs/62_cli.ipynb #9d124aee
+# %% ../nbs/62_cli.ipynb #51677d4d
 def _open_reader(args):
     from deepnb.core import require
 
@@ -80,7 +81,7 @@ def _open_reader(args):
 
     return Reader.load(args.reader, device=args.device)
 
-# %% ../nbs/62_cli.ipynb #1a550bd6
+# %% ../nbs/62_cli.ipynb #5ab85ab5
 class _Asked:
     "The pictures of one command: answers those that can be read, tells and counts the others"
 
@@ -114,7 +115,7 @@ class _Asked:
     def exit_code(self):
         return 1 if self.refused else 0
 
-# %% ../nbs/62_cli.ipynb #5f69ac5d
+# %% ../nbs/62_cli.ipynb #ba734e2b
 def _read(args, reader):
     from deepnb.batch import find_pictures, write_parquet
     from deepnb.core import PictureError
@@ -138,7 +139,7 @@ def _read(args, reader):
         print(f"{args.parquet}: {len(readings)} pictures.", file=sys.stderr)
     return asked.exit_code
 
-# %% ../nbs/62_cli.ipynb #c58447fa
+# %% ../nbs/62_cli.ipynb #8630eff5
 def _shower(args, paths):
     "The function that prints one reading in the form that was asked for"
     if args.json:
@@ -149,7 +150,7 @@ def _shower(args, paths):
         return lambda path, reading: print(_row(path, reading, wide), flush=True)
     return lambda path, reading: _words(path, reading)
 
-# %% ../nbs/62_cli.ipynb #bf8f0693
+# %% ../nbs/62_cli.ipynb #b1f0180f
 def _row(path, reading, wide):
     source = max(reading.sources, key=lambda source: source.probability, default=None)
     if source is None or reading.unknown_source >= source.probability:
@@ -159,7 +160,7 @@ def _row(path, reading, wide):
     numbers = f"{reading.probability:>5.2f}  {reading.score:>+6.2f}"
     return f"{str(path):<{wide}}  {reading.verdict.value:<10}  {numbers}  {source}"
 
-# %% ../nbs/62_cli.ipynb #5c6e2b5c
+# %% ../nbs/62_cli.ipynb #dc01ac29
 def _words(path, reading, explanation=None):
     from deepnb.report import sentences
 
@@ -167,7 +168,7 @@ def _words(path, reading, explanation=None):
     _say(*sentences(reading, explanation), indent="  ")
     print(flush=True)
 
-# %% ../nbs/62_cli.ipynb #df6b3031
+# %% ../nbs/62_cli.ipynb #798ca2a4
 def _explained(args, reader, picture):
     "The reading and the explanation of one picture, as the options of the command say"
     from deepnb.explanation import explain
@@ -176,7 +177,7 @@ def _explained(args, reader, picture):
     explanation = explain(picture, reader=reader, seed=args.seed, receipt=not args.no_receipt, **words)
     return reader.read(picture), explanation
 
-# %% ../nbs/62_cli.ipynb #ef9952da
+# %% ../nbs/62_cli.ipynb #c8593532
 def _explain(args, reader):
     asked = _Asked(args, reader)
     for path, (reading, explanation) in asked.answers([Path(args.picture)], partial(_explained, args)):
@@ -190,7 +191,7 @@ def _explain(args, reader):
             _write_page(args.html, path, reading, explanation)
     return asked.exit_code
 
-# %% ../nbs/62_cli.ipynb #272bff4a
+# %% ../nbs/62_cli.ipynb #2349b9da
 def _draw_text(explanation):
     "Regions as a grid of numbers, bands as a list, in logits"
     if explanation.grid and len(explanation.by_region()):
@@ -206,7 +207,7 @@ def _draw_text(explanation):
         for low, high, value in zip(edges[:-1], edges[1:], explanation.by_band(), strict=True):
             print(f"    {low:.3f} to {high:.3f}  {value:>+7.3f}")
 
-# %% ../nbs/62_cli.ipynb #991d39d6
+# %% ../nbs/62_cli.ipynb #a6c3c023
 def _write_page(out, picture, reading, explanation):
     from deepnb.report import save_report
 
@@ -215,7 +216,7 @@ def _write_page(out, picture, reading, explanation):
     save_report(reading, explanation, out)
     print(f"Written: {out}", file=sys.stderr)
 
-# %% ../nbs/62_cli.ipynb #96650eab
+# %% ../nbs/62_cli.ipynb #097c9e8a
 def _compare(args, reader):
     asked = _Asked(args, reader)
     paths = [Path(args.a), Path(args.b)]
@@ -230,7 +231,7 @@ def _compare(args, reader):
         _say(comparison.sentence, indent="  ")
     return 0
 
-# %% ../nbs/62_cli.ipynb #6721197e
+# %% ../nbs/62_cli.ipynb #5e1c38cb
 def _stress(args, reader):
     asked = _Asked(args, reader)
     for path, stress in asked.answers([Path(args.picture)], lambda reader, picture: reader.stress(picture)):
@@ -245,7 +246,7 @@ def _stress(args, reader):
             print(f"    {step.name:<{wide}}  {step.verdict.value:<10}  {numbers}")
     return asked.exit_code
 
-# %% ../nbs/62_cli.ipynb #abeb766f
+# %% ../nbs/62_cli.ipynb #7849007a
 def _train(args, reader):
     from deepnb.core import require
 
@@ -254,10 +255,18 @@ def _train(args, reader):
 
     names = ("corpus", "out", "steps", "batch", "seed", "start")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    print(f"Written: {train(Recipe(**given), progress=sys.stderr.isatty())}")
+    begin = time.monotonic()
+    folder = train(Recipe(**given), progress=sys.stderr.isatty())
+    print(f"Written: {folder}")
+    if args.release:
+        from deepnb.release import release_reader
+
+        words = {"name": args.name, "version": __version__, "known_until": args.known_until, "corpus": args.corpus}
+        made = release_reader(folder, args.release, hours=(time.monotonic() - begin) / 3600, **words)
+        print(f"Written: {args.release}, reader {made.name}. Use it with --reader {args.release}")
     return 0
 
-# %% ../nbs/62_cli.ipynb #dd125ac1
+# %% ../nbs/62_cli.ipynb #a7537d7f
 def _evaluate(args, reader):
     from deepnb.core import ChoiceError
 
@@ -272,7 +281,7 @@ def _evaluate(args, reader):
         print(evaluate(args.protocol))
     return 0
 
-# %% ../nbs/62_cli.ipynb #05a8806c
+# %% ../nbs/62_cli.ipynb #29d165d5
 def _lab(args, reader):
     from deepnb.installation import has_display, open_lab
 
@@ -284,34 +293,20 @@ def _lab(args, reader):
         return 0
     return open_lab(args.notebook, browser=not args.no_browser, port=args.port)
 
-# %% ../nbs/62_cli.ipynb #ef5df9f5
+# %% ../nbs/62_cli.ipynb #0e4e535b
 def _doctor(args, reader):
-    from deepnb.installation import checkup, find_extras
+    from deepnb.installation import checkup, checkup_words
 
     found = checkup(lambda: (reader or _open_reader(args)).record, device=args.device)
-    if args.json:
-        print(json.dumps(found))
-        return 0 if found["reader"] else 1
-    print(f"deepnb {found['deepnb']}, Python {found['python']}, {found['system']}")
-    for extra, packages in find_extras().items():
-        listed = (f"{name} {version or 'MISSING'}" for name, version in packages.items())
-        print(f"  {extra:<9}", ", ".join(listed))
-    print(f"  device    {found['device'] or 'none'}")
-    if found["reader"]:
-        print("  reader    {name} {version}, weights checked, SHA-256 {sha256}".format(**found["reader"]))
-    print(f"  guide     {found['guide'] or 'not here'}")
-    for extra, names in found["missing"].items():
-        command = "pip install deepnb" if extra == "core" else f'pip install "deepnb[{extra}]"'
-        print(f"Missing for {extra}: {', '.join(names)}. To bring it: {command}")
-    print("Pictures can be read." if found["reader"] else f"Pictures cannot be read yet. {found['trouble']}")
+    print(json.dumps(found) if args.json else "\n".join(checkup_words(found)))
     return 0 if found["reader"] else 1
 
-# %% ../nbs/62_cli.ipynb #3e8613e8
+# %% ../nbs/62_cli.ipynb #be5ef42c
 def _version(args, reader):
     print(f"deepnb {__version__}")
     return 0
 
-# %% ../nbs/62_cli.ipynb #9d3cba15
+# %% ../nbs/62_cli.ipynb #bf75c24e
 def make_parser() -> argparse.ArgumentParser:
     "The parser of the command line; every command has its help and its function as `run`"
     parser = argparse.ArgumentParser(
@@ -334,16 +329,16 @@ def make_parser() -> argparse.ArgumentParser:
     _add_house(command)
     return parser
 
-# %% ../nbs/62_cli.ipynb #d0d78d1f
+# %% ../nbs/62_cli.ipynb #4673f4b8
 def _takes_reader(parser):
     parser.add_argument("--reader", default="default", help="name or folder of a reader")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
-# %% ../nbs/62_cli.ipynb #b83ae489
+# %% ../nbs/62_cli.ipynb #8fa12081
 def _takes_json(parser):
     parser.add_argument("--json", action="store_true", help="print one JSON object a line and nothing else")
 
-# %% ../nbs/62_cli.ipynb #5f5976be
+# %% ../nbs/62_cli.ipynb #b1a57120
 def _takes_explaining(parser):
     parser.add_argument("picture", metavar="FILE")
     parser.add_argument("--score", default="generated", help="such as up_sampling:nearest")
@@ -353,7 +348,7 @@ def _takes_explaining(parser):
     parser.add_argument("--no-receipt", action="store_true", help="skip the check of the explanation; faster")
     _takes_reader(parser)
 
-# %% ../nbs/62_cli.ipynb #5a38e349
+# %% ../nbs/62_cli.ipynb #5fd651d1
 def _add_pictures(command):
     read = command("read", _read, "say what each picture carries")
     read.add_argument("pictures", nargs="+", metavar="FILE|FOLDER", help="a folder: the pictures in it")
@@ -378,7 +373,7 @@ def _add_pictures(command):
         _takes_json(parser)
         _takes_reader(parser)
 
-# %% ../nbs/62_cli.ipynb #68c7f332
+# %% ../nbs/62_cli.ipynb #9706c4b1
 def _add_science(command):
     train = command("train", _train, "train a reader on the corpus")
     train.add_argument("--out", required=True, help="folder for the weights; a run cut short goes on there")
@@ -387,13 +382,16 @@ def _add_science(command):
     train.add_argument("--steps", type=int, help="how many batches")
     train.add_argument("--batch", type=int, help="crops a batch")
     train.add_argument("--seed", type=int, help="of everything that is drawn")
+    train.add_argument("--release", metavar="FOLDER", help="then measure it on dev and write a reader there")
+    train.add_argument("--name", default="own", help="of that reader")
+    train.add_argument("--known-until", default="", help="date of the newest generators in the corpus")
     evaluate = command("evaluate", _evaluate, "say how good the reader is, beside blind baselines")
     evaluate.add_argument("protocol", nargs="?", help="an unknown name lists the known ones")
     evaluate.add_argument("--real", metavar="FOLDER", help="your own camera pictures")
     evaluate.add_argument("--fake", metavar="FOLDER", help="your own generated pictures")
     _takes_reader(evaluate)
 
-# %% ../nbs/62_cli.ipynb #8fdb5abc
+# %% ../nbs/62_cli.ipynb #9807d67c
 def _add_house(command):
     lab = command("lab", _lab, "open the guide in JupyterLab")
     lab.add_argument("notebook", nargs="?", metavar="NOTEBOOK", help="another notebook than the guide")
@@ -405,7 +403,7 @@ def _add_house(command):
     _takes_reader(doctor)
     command("version", _version, "print the version")
 
-# %% ../nbs/62_cli.ipynb #bcf70518
+# %% ../nbs/62_cli.ipynb #588134a9
 def main(
     argv: list[str] | None = None,  # the words after `deepnb`; None: those of this process
     *,
@@ -431,6 +429,6 @@ def main(
         print(f"deepnb {args.command}: {text}", file=sys.stderr)
         return 2 if isinstance(error, ChoiceError) else 1
 
-# %% ../nbs/62_cli.ipynb #e29be24c
+# %% ../nbs/62_cli.ipynb #019d5ad6
 if __name__ == "__main__":
     sys.exit(main())

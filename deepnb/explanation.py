@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BASELINES', 'METHODS', 'WHOLE', 'CROPS', 'Baseline', 'Settings', 'Method', 'describe', 'explain']
 
-# %% ../nbs/41_explanation.ipynb #d1e1f85d
+# %% ../nbs/41_explanation.ipynb #671edbd7
 import copy
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from .reading import Explanation, Part, ReaderRecord, record_picture
 from .receipts import Coalitions, ScoreError, checked_score, randomized, receipt, two_ended
 from .spectrum import without_peaks
 
-# %% ../nbs/41_explanation.ipynb #3c7af0d4
+# %% ../nbs/41_explanation.ipynb #c6f44ac6
 def _filtered(x: np.ndarray, quantile: float) -> np.ndarray:
     planes = [without_peaks(np.moveaxis(crop, 0, -1), quantile=quantile) for crop in x]
     return np.moveaxis(np.stack(planes), -1, 1)
@@ -62,12 +62,12 @@ BASELINES = {row.name: row for row in (
     Baseline("gray", "turned into its mean gray", True, _gray),
 )}
 
-# %% ../nbs/41_explanation.ipynb #64734c11
+# %% ../nbs/41_explanation.ipynb #f58874d0
 @dataclass(frozen=True)
 class Settings:
     "What a method may ask for: `n_steps` of a path, `n_samples` orders, `seed`, scores of both `ends`"
 
-    n_steps: int = 16
+    n_steps: int = 8
     n_samples: int = 25
     seed: int = 0
     ends: tuple[float, float] = (0.0, 0.0)  # baseline, picture
@@ -98,12 +98,11 @@ def _captum(name: str, game: Coalitions, *, shape=None, **arguments) -> Tensor: 
     # a Captum method over the coefficients of the parts; one coalition at a time is fastest on a CPU
     import captum.attr
 
-    shape = shape or (len(game.plan),)
-    ones = torch.ones(1, *shape)
+    ones = torch.ones(1, *(shape or (len(game.plan),)))
     method = getattr(captum.attr, name)(lambda masks: game(masks.reshape(len(masks), -1)))
     return method.attribute(ones, baselines=torch.zeros_like(ones), perturbations_per_eval=1, **arguments)
 
-# %% ../nbs/41_explanation.ipynb #ad58240f
+# %% ../nbs/41_explanation.ipynb #a10410aa
 def _shapley_sampling(game: Coalitions, settings: Settings) -> tuple[np.ndarray, Any]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -143,10 +142,9 @@ def _antithetic(game: Coalitions, settings: Settings) -> tuple[np.ndarray, Any]:
 
 
 def _two_ended(game: Coalitions, settings: Settings) -> tuple[np.ndarray, Any]:
-    values = two_ended(game, ends=settings.ends)
-    return values, values
+    return (values := two_ended(game, ends=settings.ends)), values
 
-# %% ../nbs/41_explanation.ipynb #0bf5340e
+# %% ../nbs/41_explanation.ipynb #fb5c734a
 @dataclass(frozen=True)
 class Method:
     "A row of `METHODS`: how values are found; `run` gives the values (K,) and the raw output"
@@ -169,7 +167,7 @@ METHODS = {row.name: row for row in (
 )}
 METHODS["default"] = METHODS["integrated_gradients"]
 
-# %% ../nbs/41_explanation.ipynb #72fe4f4c
+# %% ../nbs/41_explanation.ipynb #9e129192
 def _joined(name) -> str:
     return ":".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
@@ -184,7 +182,7 @@ def _find_score(score, against, reader) -> tuple[str, Callable[[Tensor], Tensor]
             raise ScoreError("Where the score is a callable, against needs to be one too.")
         other = getattr(against, "__name__", type(against).__name__)
         return f"{name} rather than {other}", checked_score(lambda x: score(x) - against(x), name=name)
-    name = _joined("generated" if score is None else score)
+    name = _joined(score or "generated")
     if name not in reader.scores:
         raise choice_error("score", name, reader.scores)
     if against is None:
@@ -194,11 +192,10 @@ def _find_score(score, against, reader) -> tuple[str, Callable[[Tensor], Tensor]
 
 
 def _record(reader) -> ReaderRecord | None:
-    if reader is None or hasattr(reader, "record"):
-        return reader and reader.record
-    return ReaderRecord(reader.name, str(getattr(reader, "version", "")), str(getattr(reader, "sha256", "")))
+    given = [str(getattr(reader, name, "")) for name in ("name", "version", "sha256")]
+    return getattr(reader, "record", reader and ReaderRecord(*given))
 
-# %% ../nbs/41_explanation.ipynb #67fae44d
+# %% ../nbs/41_explanation.ipynb #096ab1b5
 WHOLE = 1_000_000  # pixels; larger pictures are explained by crops, also without a reader
 CROPS = 4  # how many crops are explained at most
 
@@ -236,7 +233,7 @@ def _parts(plan: Parts, size: tuple[int, int]) -> tuple[Part, ...]:
         Part(name, region=r, band=b, box=boxes[r or 0], frequency=ranges[b or 0])
         for name, (r, b) in zip(plan.names, numbers, strict=True))
 
-# %% ../nbs/41_explanation.ipynb #11821ab1
+# %% ../nbs/41_explanation.ipynb #97daa144
 def _place(part: Part, size) -> str:  # where a region lies, for people
     left, top, right, bottom = part.box
     across, down = (left + right) / 2 / size[1], (top + bottom) / 2 / size[0]
@@ -266,7 +263,7 @@ def _leaders(values: np.ndarray, most: int) -> list[int]:  # the fewest that hol
 def _listed(words: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
-# %% ../nbs/41_explanation.ipynb #16653b68
+# %% ../nbs/41_explanation.ipynb #0a78d714
 def describe(explanation: Explanation) -> str:
     "What an explanation says, in plain words, and what does not hold"
     delta = explanation.score - explanation.baseline_score
@@ -279,7 +276,7 @@ def describe(explanation: Explanation) -> str:
         said.append(f"Most of what makes it {way} lies in {' and in '.join(lies)}.")
     if abs(delta) < float(np.abs(explanation.values).sum()) / 5:
         said.append("Parts pull both ways and nearly cancel out.")
-    return " ".join([*said, *_caveats(explanation, delta)])
+    return " ".join([*said, *_caveats(explanation)])
 
 
 def _leading(explanation: Explanation, sign: int) -> list[str]:  # regions, then bands, in words
@@ -291,22 +288,28 @@ def _leading(explanation: Explanation, sign: int) -> list[str]:  # regions, then
     return [_listed(words) for words in (where, waves) if words]
 
 
-def _caveats(explanation: Explanation, delta: float) -> list[str]:
-    said, gap = [], abs(explanation.convergence_delta)
+def _gapes(explanation: Explanation, share: float) -> bool:  # is more than this share of the change unassigned?
+    change = abs(explanation.score - explanation.baseline_score)
+    return abs(explanation.convergence_delta) > share * max(change, 0.1)
+
+
+def _caveats(explanation: Explanation) -> list[str]:
+    said = []
     row, check = BASELINES.get(explanation.baselines), explanation.receipt
     if not explanation.covered.all() and explanation.parts[0].region is not None:
         said.append("Only the ground that was read is explained.")
     if row and row.far:
         said.append("The baseline is far from the picture, where methods often disagree.")
-    if METHODS[explanation.method].complete and gap > 0.1 * max(abs(delta), 0.05):
-        said.append(f"{gap:.2f} of it could not be assigned to any part.")
+    if METHODS[explanation.method].complete and _gapes(explanation, 0.1):
+        said.append(f"{abs(explanation.convergence_delta):.2f} of it could not be assigned to any part.")
     if check and check.verdict != "explains":
-        opening = {"does not explain": "The check failed: do not rely on this explanation.",
-                   "cannot tell": "The check could not confirm this explanation."}[check.verdict]
-        said += [opening, *check.reasons[:1]]
+        failed = check.verdict == "does not explain"
+        said.append("The check failed: do not rely on this explanation." if failed else
+                    "The check could not confirm this explanation.")
+        said += check.reasons[:1]
     return said
 
-# %% ../nbs/41_explanation.ipynb #bd6e4b2c
+# %% ../nbs/41_explanation.ipynb #8c206252
 def explain(
     picture,  # what `load` takes, or a `Picture`
     *,
@@ -319,7 +322,7 @@ def explain(
     crop: int | None = None,  # side of the crops read; default: the reader's, or the whole picture
     receipt: bool | str = True,  # check the explanation; "full" adds JPEG 90 and a shuffled network
     seed: int = 0,
-    n_steps: int = 16,  # of the path, for integrated gradients
+    n_steps: int | None = None,  # of the path; default: 8, and 16 where 8 leave over 5 % unassigned
     n_samples: int = 25,  # permutations, for Shapley values
 ) -> Explanation:
     """How many logits each part of a picture adds to a score, compared with a baseline
@@ -335,13 +338,16 @@ def explain(
     picture = picture if isinstance(picture, Picture) else load(picture)
     case = _prepare(
         picture, score, parts=parts, baselines=baselines, against=against, reader=reader, crop=crop)
-    settings = Settings(int(n_steps), int(n_samples), seed, case.ends)
+    settings = Settings(int(n_steps or 8), int(n_samples), seed, case.ends)
     made = _explained(case, METHODS[method], settings)
+    if n_steps is None and METHODS[method].captum == "IntegratedGradients" and _gapes(made, 0.05):
+        settings = replace(settings, n_steps=16)
+        made = _explained(case, METHODS[method], settings)
     if receipt:
         made = replace(made, receipt=_checked(case, made, settings, full=receipt == "full"))
     return replace(made, sentence=describe(made), seconds=time.perf_counter() - started)
 
-# %% ../nbs/41_explanation.ipynb #5baceb88
+# %% ../nbs/41_explanation.ipynb #999031df
 @dataclass(frozen=True, eq=False)
 class _Case:  # one question, ready to be answered
     picture: Picture
@@ -356,8 +362,7 @@ class _Case:  # one question, ready to be answered
 def _prepare(picture, score, *, parts, baselines, against, reader, crop) -> _Case:
     plan = joint() if parts is None else parts
     if not isinstance(plan, Parts):
-        given = type(plan).__name__
-        raise PartsError(f"explain() needs parts made by regions(), bands() or joint(), got {given}.")
+        raise PartsError(f"explain() needs parts made by regions(), bands() or joint(), got {plan!r}.")
     size = picture.pixels.shape[:2]
     plan.check(size)
     if reader is None and not callable(score):

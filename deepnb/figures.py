@@ -7,7 +7,7 @@ __all__ = ['beside_verdict', 'plot_verdict', 'plot_sources', 'plot_reading', 'pl
            'receipt_words', 'plot_explanation', 'plot_beside', 'plot_stress', 'alt_text', 'figure_png',
            'plot_fingerprint', 'plot_picture', 'plot_spectrum']
 
-# %% ../nbs/51_figures.ipynb #44e898ba
+# %% ../nbs/51_figures.ipynb #5cbafd36
 import textwrap
 
 import numpy as np
@@ -21,7 +21,7 @@ from .reading import Comparison, Explanation, PictureRecord, Reading, Stress
 
 _all_ = ["figure_png", "plot_fingerprint", "plot_picture", "plot_spectrum"]  # made one page below, wanted here as well
 
-# %% ../nbs/51_figures.ipynb #c39b6f54
+# %% ../nbs/51_figures.ipynb #004daaea
 def beside_verdict(reading: Reading) -> str:
     "The number or reason that belongs beside the verdict, in words first"
     if reading.verdict == "generated":
@@ -77,7 +77,7 @@ def plot_sources(reading: Reading, *, most: int = 4, ax=None, style: str = "ligh
     ax.set_xlabel("probability; filled: in the answer", loc="left")
     return ax
 
-# %% ../nbs/51_figures.ipynb #49cdb5e8
+# %% ../nbs/51_figures.ipynb #bce7811a
 def _reading_places(aspect: float, *, style: str) -> tuple:
     "A figure and the places of picture, fingerprint, spectrum, verdict and sources, for pictures of that width to height"
     if aspect > 2.1:
@@ -112,7 +112,7 @@ def plot_reading(reading: Reading, *, style: str = "light"):
     plot_sources(reading, ax=axes[4], style=style)
     return figure
 
-# %% ../nbs/51_figures.ipynb #8e6b5c1d
+# %% ../nbs/51_figures.ipynb #de5c334c
 def _largest(values: np.ndarray) -> float:
     "The half width of a scale symmetric about zero"
     return max(float(np.abs(values).max(initial=0)), 1e-9)
@@ -140,8 +140,8 @@ def _region_boxes(explanation: Explanation) -> dict[int, tuple]:
     return {part.region or 0: part.box or whole for part in explanation.parts}
 
 
-def _hatch_unread(ax, boxes: np.ndarray, *, size: tuple[int, int], style: str):
-    "Hatch what lies in none of the boxes"
+def _hatch_unread(ax, boxes: np.ndarray, *, size: tuple[int, int], style: str) -> bool:
+    "Hatch what lies in none of the boxes; returns whether there was any"
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
@@ -161,8 +161,14 @@ def _hatch_unread(ax, boxes: np.ndarray, *, size: tuple[int, int], style: str):
         )
         ax.add_patch(veil)
         ax.add_patch(lines)
+    return bool(cells)
 
-# %% ../nbs/51_figures.ipynb #7f72e242
+
+def _signed(value: float) -> str:
+    "A share with its sign, as typeset"
+    return f"{value:+.2f}".replace("-", "−")
+
+# %% ../nbs/51_figures.ipynb #39734e18
 def plot_regions(explanation: Explanation, *, ax=None, style: str = "light"):
     "Shares of the score by region over the gray picture, in logits; ground that was not read is hatched"
     from matplotlib.patches import Rectangle
@@ -179,17 +185,18 @@ def plot_regions(explanation: Explanation, *, ax=None, style: str = "light"):
             a, b, c, d = max(left, box[0]), max(top, box[1]), min(right, box[2]), min(bottom, box[3])
             if a < c and b < d:
                 ax.add_patch(Rectangle((a, b), c - a, d - b, facecolor=color, alpha=0.72, linewidth=0))
-    _hatch_unread(ax, boxes, size=(explanation.picture.width, explanation.picture.height), style=style)
+    hatched = _hatch_unread(ax, boxes, size=(explanation.picture.width, explanation.picture.height), style=style)
     for region, (left, top, right, bottom) in places.items():
         if len(places) > 1:
             ax.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=theme.ground, linewidth=0.8))
         if len(places) <= 36 and explanation.covered_regions()[region:region + 1].all():
             ax.text(
-                (left + right) / 2, (top + bottom) / 2, f"{regions[region]:+.2f}", ha="center", va="center", fontsize=8,
+                (left + right) / 2, (top + bottom) / 2, _signed(regions[region]), ha="center", va="center", fontsize=8,
                 color=theme.soft if gray else theme.ink,
                 bbox={"boxstyle": "round,pad=0.2", "facecolor": theme.ground, "alpha": 0.78, "linewidth": 0},
             )
-    ax.set_xlabel("hatched: not read" + ("; read ground drawn larger than it is" if grown else ""), loc="left")
+    caption = ("hatched: not read" if hatched else "all of it was read") + "; read ground drawn larger than it is" * grown
+    ax.set_xlabel(caption, loc="left")
     return ax
 
 
@@ -207,7 +214,7 @@ def _colors(explanation: Explanation, *, style: str):
     ends = ("#8b9099", "#ffffff", "#8b9099") if style == "light" else ("#8b9099", "#22262c", "#8b9099")
     return LinearSegmentedColormap.from_list("distrusted", ends)
 
-# %% ../nbs/51_figures.ipynb #1c3d5ebf
+# %% ../nbs/51_figures.ipynb #1be05a7d
 def _band_edges(explanation: Explanation) -> list[str]:
     "Edges of the bands in cycles per pixel, as short text"
     edges = explanation.edges or ()
@@ -226,7 +233,7 @@ def plot_bands(explanation: Explanation, *, ax=None, style: str = "light"):
     )
     for place, value in zip(places, bands, strict=True):
         ax.annotate(
-            f"{value:+.2f}", (place, value), xytext=(0, 3 if value >= 0 else -3), textcoords="offset points", ha="center",
+            _signed(value), (place, value), xytext=(0, 3 if value >= 0 else -3), textcoords="offset points", ha="center",
             va="bottom" if value >= 0 else "top", fontsize=8, color=theme.ink,
         )
     ax.axhline(0, color=theme.soft, linewidth=0.8)
@@ -269,7 +276,7 @@ def _region_name(explanation: Explanation, region: int) -> str:
     row, column = divmod(region, explanation.grid[1])
     return f"{row + 1}, {column + 1}"
 
-# %% ../nbs/51_figures.ipynb #ae7627b9
+# %% ../nbs/51_figures.ipynb #5d32710c
 def receipt_words(explanation: Explanation) -> str:
     "What the receipt says, in a sentence"
     receipt = explanation.receipt
@@ -311,7 +318,7 @@ def plot_explanation(explanation: Explanation, *, style: str = "light"):
     )
     return figure
 
-# %% ../nbs/51_figures.ipynb #820e891c
+# %% ../nbs/51_figures.ipynb #0add5a64
 def plot_beside(a: Reading, b: Reading, *, style: str = "light"):
     "Two readings in two rows: picture, fingerprint and spectrum, for the eye to compare"
     figure = blank_figure(10, 7, style=style)
@@ -340,7 +347,7 @@ def plot_stress(stress: Stress, *, ax=None, style: str = "light"):
     ax.set(xlim=(0, 1), ylim=(len(stress.steps) - 0.5, -0.5), xlabel="calibrated probability")
     return ax
 
-# %% ../nbs/51_figures.ipynb #5183ea8f
+# %% ../nbs/51_figures.ipynb #b38a6e72
 def alt_text(value) -> str:
     "What the figure of this value shows, in words; for Reading, Explanation, PictureRecord, Comparison and Stress"
     makers = {

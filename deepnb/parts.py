@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EDGES', 'PartsError', 'Regions', 'Bands', 'Parts', 'regions', 'bands', 'joint', 'Components', 'split']
 
-# %% ../nbs/05_parts.ipynb #3a4f732f
+# %% ../nbs/05_parts.ipynb #059df3f3
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from .core import DeepnbError, Limits, PictureError, choice_error, sha256_hex
 from .spectrum import frequencies
 
-# %% ../nbs/05_parts.ipynb #5091dc62
+# %% ../nbs/05_parts.ipynb #c97311a9
 def _step(place, at: float, half: float) -> np.ndarray:  # 0 before at - half, 1 after at + half
     reach = (np.asarray(place, np.float64) - at) / (2 * half) + 0.5
     return 0.5 - 0.5 * np.cos(np.pi * np.clip(reach, 0, 1))
@@ -27,7 +27,7 @@ def _telescoped(steps: list[np.ndarray], like: np.ndarray) -> np.ndarray:  # (n 
 class PartsError(DeepnbError, ValueError):
     "Parts that cannot be made: a grid finer than the pixels, a region outside the picture, an empty mask"
 
-# %% ../nbs/05_parts.ipynb #e15200c4
+# %% ../nbs/05_parts.ipynb #d24d9256
 @dataclass(frozen=True)
 class Regions:
     "Where: a plan for regions of any picture, made by `regions`; their weights sum to 1 at every pixel"
@@ -49,8 +49,8 @@ class Regions:
         for left, top, right, bottom in self.boxes:
             if left < 0 or top < 0 or right > width or bottom > height:
                 raise PartsError(
-                    f"The box {(left, top, right, bottom)} (left, top, right, bottom) lies outside the picture, "
-                    f"which is {width} px wide and {height} px high. Draw it inside."
+                    f"The box {(left, top, right, bottom)} (left, top, right, bottom) lies outside the "
+                    f"picture, which is {width} px wide and {height} px high. Draw it inside."
                 )
         if self.labels is not None and self.labels.shape != (height, width):
             raise PartsError(f"A mask needs the shape of its picture, {(height, width)} (height, width), "
@@ -99,7 +99,7 @@ class Regions:
             return rows.T @ values.reshape(self.grid) @ columns
         return np.tensordot(values, self.weights(size), 1)
 
-# %% ../nbs/05_parts.ipynb #e732a2eb
+# %% ../nbs/05_parts.ipynb #8aaf815b
 def _box_weights(plan: Regions, size, window) -> np.ndarray:  # (boxes + 1, h, w)
     left, top, right, bottom = window
     y, x = np.arange(top, bottom) + 0.5, np.arange(left, right) + 0.5
@@ -127,7 +127,7 @@ def _label_weights(plan: Regions, window, soft: int = 4) -> np.ndarray:  # (area
     flags = sum(k * flags[:, i : i + height] for i, k in enumerate(kernel))
     return sum(k * flags[:, :, i : i + width] for i, k in enumerate(kernel)).astype(np.float32)
 
-# %% ../nbs/05_parts.ipynb #f364e1a4
+# %% ../nbs/05_parts.ipynb #c014d5bc
 EDGES = (0.0, 0.03, 0.08, 0.16, 0.26, 0.37, 0.5**0.5)  # cycles per pixel; the last is the corner of the plane
 
 
@@ -153,7 +153,7 @@ class Bands:
         steps = [_step(cycles, at, self.overlap * gap / 2) for at, gap in zip(inner, near, strict=True)]
         return _telescoped(steps, cycles)
 
-# %% ../nbs/05_parts.ipynb #bf93f5d8
+# %% ../nbs/05_parts.ipynb #96c0d104
 @dataclass(frozen=True)
 class Parts:
     """A plan for parts of any picture: regions, bands, or every region in every band
@@ -212,7 +212,7 @@ class Parts:
         "The parts of one picture: a `Picture`, or pixels (H, W) or (H, W, C), uint8 or on the scale 0 to 1"
         return Components(self, picture)
 
-# %% ../nbs/05_parts.ipynb #b46fae3b
+# %% ../nbs/05_parts.ipynb #99277087
 def regions(grid: tuple[int, int] = (4, 4), *, boxes=None, mask=None) -> Parts:
     """A plan for regions: a `grid` (rows, columns), or `boxes`, or a `mask`
 
@@ -251,7 +251,7 @@ def _masked(mask: np.ndarray) -> Regions:
     names = ("inside", "outside") if mask.dtype == bool else tuple(f"area {i + 1}" for i in found)
     return Regions(labels=labels, digest=sha256_hex(labels.tobytes()), names=names)
 
-# %% ../nbs/05_parts.ipynb #29e260e5
+# %% ../nbs/05_parts.ipynb #57cf4c44
 def bands(count: int = 6, *, edges=None) -> Parts:
     """A plan for `count` frequency bands, or for bands between the given `edges`
 
@@ -278,7 +278,7 @@ def joint(regions=(4, 4), bands=6) -> Parts:
     waves = bands if isinstance(bands, Parts) else globals()["bands"](bands)
     return Parts(where.regions, waves.bands)
 
-# %% ../nbs/05_parts.ipynb #13cd960f
+# %% ../nbs/05_parts.ipynb #9ab1fcea
 @dataclass(frozen=True, eq=False)
 class Components:
     "The parts of one picture under a plan, made by `plan.of(picture)`; pictures are float32, 0 to 1"
@@ -345,7 +345,7 @@ class Components:
         "The picture less the parts in `drop` (numbers or names)"
         return self.picture - self.only(drop)
 
-# %% ../nbs/05_parts.ipynb #1e721e16
+# %% ../nbs/05_parts.ipynb #dea9a575
 def split(
     gradient,  # (N, C, h, w) numpy or torch: of the score, at each crop
     difference,  # (N, C, h, w): picture minus baseline, at each crop

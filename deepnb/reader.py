@@ -6,7 +6,7 @@
 __all__ = ['OTHERS', 'WEIGHTS', 'SETTINGS', 'SUMS', 'ReaderSettings', 'logistic', 'rank_sources', 'smallest_set', 'word_reading',
            'Reader', 'answers_scale', 'list_readers', 'default_reader', 'read']
 
-# %% ../nbs/24_reader.ipynb #a67caf85
+# %% ../nbs/24_reader.ipynb #3a0d3561
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -39,7 +39,7 @@ from deepnb.reading import (
 )
 from .source import BRANCHES, NetworkConfig, TraceNetwork, pooled
 
-# %% ../nbs/24_reader.ipynb #03c63d0f
+# %% ../nbs/24_reader.ipynb #b16eae3c
 @dataclass(frozen=True)
 class ReaderSettings:
     """What the scores of a reader mean; plain values, saved as JSON
@@ -86,15 +86,15 @@ class ReaderSettings:
         held["fields"] = tuple(tuple(row) for row in held["fields"])
         return cls(**held)
 
-# %% ../nbs/24_reader.ipynb #6c72f26d
+# %% ../nbs/24_reader.ipynb #17f3b9bc
 def logistic(curve: tuple[float, float], score: float) -> float:
     "Probability in [0, 1] from a logistic curve `(slope, intercept)`"
     return float(1.0 / (1.0 + np.exp(-np.clip(curve[0] * score + curve[1], -60, 60))))
 
-# %% ../nbs/24_reader.ipynb #fec3ae21
+# %% ../nbs/24_reader.ipynb #fa59c41c
 OTHERS = "another known maker"
 
-# %% ../nbs/24_reader.ipynb #d0fac5e9
+# %% ../nbs/24_reader.ipynb #5d7c8c25
 def rank_sources(
     logits: np.ndarray, names: tuple[str, ...], *, unknown: float, most: int = 8
 ) -> tuple[Source, ...]:
@@ -106,14 +106,14 @@ def rank_sources(
     rest = max(0.0, 1.0 - unknown - sum(s.probability for s in ranked))
     return (*ranked, Source(OTHERS, rest)) if len(names) > most else tuple(ranked)
 
-# %% ../nbs/24_reader.ipynb #b3e8bd2c
+# %% ../nbs/24_reader.ipynb #2702645b
 def smallest_set(probabilities: np.ndarray, names: tuple[str, ...], *, level: float = 0.9) -> tuple[str, ...]:
     "The fewest names, likeliest first, whose probabilities `(G,)` reach `level`"
     order = np.argsort(-probabilities)
     enough = int(np.searchsorted(np.cumsum(probabilities[order]), level - 1e-9)) + 1
     return tuple(names[i] for i in order[:enough])
 
-# %% ../nbs/24_reader.ipynb #6871e720
+# %% ../nbs/24_reader.ipynb #cd1de5d1
 def word_reading(
     verdict: Verdict, *, false_alarm: FalseAlarm, found_share: float | None, scope: tuple[ScopeNote, ...]
 ) -> str:
@@ -136,7 +136,7 @@ def word_reading(
     reasons = " ".join(f"{note.message} What would help: {note.what_helps}".strip() for note in scope)
     return f"Cannot say. {reasons}".strip()
 
-# %% ../nbs/24_reader.ipynb #19e56bca
+# %% ../nbs/24_reader.ipynb #a394bb69
 class Reader:
     """Networks, weights and what their scores mean
 
@@ -227,7 +227,7 @@ class Reader:
         "A reader by name (see `list_readers`) or from a folder. Raises `WeightsError` or `ChoiceError`"
         return _load(cls, name, device)
 
-# %% ../nbs/24_reader.ipynb #03f2421a
+# %% ../nbs/24_reader.ipynb #6cbf5ef8
 def _score(reader: Reader, name: str, against: str | None) -> Callable[[Tensor], Tensor]:
     if name not in reader.scores:
         raise choice_error("score", name, reader.scores)
@@ -250,7 +250,7 @@ def _score(reader: Reader, name: str, against: str | None) -> Callable[[Tensor],
 
     return log_odds
 
-# %% ../nbs/24_reader.ipynb #bd673cf6
+# %% ../nbs/24_reader.ipynb #18e25255
 def _estimates(reader: Reader, slots: np.ndarray) -> tuple[Estimate, ...]:
     "One `Estimate` a coded field, from the crops' slots `(N, V)`"
     notes = {name: (informative, blind) for name, informative, blind in reader.settings.fields}
@@ -327,12 +327,12 @@ def _read(reader: Reader, picture: Picture) -> Reading:
         seconds=time.perf_counter() - begin,
     )
 
-# %% ../nbs/24_reader.ipynb #953dfcc4
+# %% ../nbs/24_reader.ipynb #1c70f00b
 def answers_scale(reader: Reader) -> float:
     "The learned scale that turns a cosine with a source's prototype into a logit"
     return float(reader.network.heads.log_scale.exp())
 
-# %% ../nbs/24_reader.ipynb #99257cf5
+# %% ../nbs/24_reader.ipynb #501c097d
 def _compare(reader: Reader, a: Picture, b: Picture) -> Comparison:
     first, second = (pooled(torch.from_numpy(reader.answers(p)[0]["embedding"])).numpy() for p in (a, b))
     cosine = float(first @ second)
@@ -381,10 +381,10 @@ def _stress(reader: Reader, picture: Picture, ladder) -> Stress:
     )
     return Stress(tuple(steps), holds, sentence, record_picture(picture), reader.record)
 
-# %% ../nbs/24_reader.ipynb #439ae80f
+# %% ../nbs/24_reader.ipynb #921e1de6
 WEIGHTS, SETTINGS, SUMS = "weights.safetensors", "reader.json", "SHA256SUMS"
 
-# %% ../nbs/24_reader.ipynb #e0b6e716
+# %% ../nbs/24_reader.ipynb #5ee192d8
 def _save(reader: Reader, folder: Path) -> Path:
     from safetensors.torch import save_file
 
@@ -426,18 +426,18 @@ def _folder(name: str | Path) -> Path:
         raise choice_error("reader", str(name), list_readers())
     return data_path("weights", str(name))
 
-# %% ../nbs/24_reader.ipynb #6bdd9b7a
+# %% ../nbs/24_reader.ipynb #c910dd81
 def list_readers() -> tuple[str, ...]:
     "Names of the readers in this installation"
     return tuple(sorted(path.parent.name for path in data_path("weights").glob(f"*/{SETTINGS}")))
 
-# %% ../nbs/24_reader.ipynb #61acd031
+# %% ../nbs/24_reader.ipynb #34228fc9
 @cache
 def default_reader() -> Reader:
     "The reader that ships, loaded once"
     return Reader.load("default")
 
-# %% ../nbs/24_reader.ipynb #13c6a3fb
+# %% ../nbs/24_reader.ipynb #91a3f969
 def read(picture, *, reader: Reader | None = None) -> Reading:
     "Read one picture with the default reader, or with another. Raises `PictureError` or `WeightsError`"
     return (reader or default_reader()).read(picture)

@@ -6,7 +6,7 @@
 __all__ = ['TIE', 'ScoreError', 'checked_score', 'Coalitions', 'insertion', 'deletion', 'area', 'two_ended', 'randomized',
            'receipt']
 
-# %% ../nbs/40_receipts.ipynb #281d40bc
+# %% ../nbs/40_receipts.ipynb #64fcc5b0
 import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +21,7 @@ from .damage import TREATMENTS, damaged
 from .parts import Parts
 from .reading import Receipt
 
-# %% ../nbs/40_receipts.ipynb #5ad8747b
+# %% ../nbs/40_receipts.ipynb #35328b29
 class ScoreError(DeepnbError, ValueError):
     "A score that cannot be explained: not one finite number a picture, or without a needed gradient"
 
@@ -47,7 +47,7 @@ def checked_score(
 
     return checked
 
-# %% ../nbs/40_receipts.ipynb #467b6f30
+# %% ../nbs/40_receipts.ipynb #4bdab2a7
 @dataclass(frozen=True, eq=False)
 class Coalitions:
     """The score as a function of which parts are there: `coalitions(masks)`, (n, K) to (n,)
@@ -95,7 +95,7 @@ class Coalitions:
         squares = self._waves.square().sum(2)  # (B, N, h, w)
         return torch.einsum("rnhw,bnhw->rb", self._windows**2, squares).double().cpu().numpy().ravel()
 
-# %% ../nbs/40_receipts.ipynb #9ce11448
+# %% ../nbs/40_receipts.ipynb #62e57b06
 def _stops(count: int, steps: int) -> np.ndarray:  # how many parts have moved at each point of a curve
     return np.unique(np.rint(count * np.linspace(0, 1, steps + 1) ** 2).astype(int))
 
@@ -104,7 +104,7 @@ def insertion(
     coalitions: Coalitions,
     order,  # (K,) numbers of the parts, most important first
     *,
-    steps: int = 6,
+    steps: int = 5,
     ends: tuple[float, float] | None = None,  # the scores of none and of all, where known
 ) -> np.ndarray:  # (points, 2): share of parts there, score
     "The score as parts are put into the baseline, in this order"
@@ -117,7 +117,7 @@ def insertion(
     return np.stack([stops / len(order), scores], 1)
 
 
-def deletion(coalitions: Coalitions, order, *, steps: int = 6, ends=None) -> np.ndarray:
+def deletion(coalitions: Coalitions, order, *, steps: int = 5, ends=None) -> np.ndarray:
     "The score as parts are taken out of the picture, in this order: (points, 2), share gone and score"
     stops = _stops(len(order), steps)
     masks = torch.ones(len(stops), len(order))
@@ -133,7 +133,7 @@ def area(curve: np.ndarray, *, ends: tuple[float, float]) -> float:
     scaled = (curve[:, 1] - ends[0]) / (ends[1] - ends[0])
     return float(np.trapezoid(scaled, curve[:, 0]))
 
-# %% ../nbs/40_receipts.ipynb #e1e7ac9d
+# %% ../nbs/40_receipts.ipynb #701079b5
 def two_ended(coalitions: Coalitions, *, groups=None, ends=None) -> np.ndarray:  # (G,) float64
     """The mean of what each group of parts adds to the baseline and of what it takes from the picture
 
@@ -151,20 +151,18 @@ def two_ended(coalitions: Coalitions, *, groups=None, ends=None) -> np.ndarray: 
 
 
 def _groups(plan: Parts, most: int = 8) -> list[tuple[int, ...]]:
-    # each band as a whole, and the regions in at most `most` neighboring blocks
+    # each band as a whole, or the regions in at most `most` neighboring blocks
     rows, columns = plan.shape
-    groups = [plan.select(bands=b) for b in range(columns)] if columns > 1 else []
-    if rows > 1:
-        blocks = np.array_split(np.arange(rows), min(most, rows))
-        groups += [plan.select(regions=block) for block in blocks]
-    return groups or [tuple(range(len(plan)))]
+    if columns > 1:
+        return [plan.select(bands=b) for b in range(columns)]
+    return [plan.select(regions=block) for block in np.array_split(np.arange(rows), min(most, rows))]
 
 
 def _correlation(a, b) -> float | None:  # around zero; None where one of them is all zero
     norm = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float(np.dot(a, b) / norm) if norm > 0 else None
 
-# %% ../nbs/40_receipts.ipynb #ca208635
+# %% ../nbs/40_receipts.ipynb #29beaa0b
 def randomized(network: nn.Module, *, seed: int = 0) -> nn.Module:
     "A copy of a network in which the numbers of each weight are shuffled; biases and buffers stay"
     shuffled = copy.deepcopy(network)
@@ -174,7 +172,7 @@ def randomized(network: nn.Module, *, seed: int = 0) -> nn.Module:
             weight.data = weight.data.ravel()[torch.from_numpy(order).to(weight.device)].reshape(weight.shape)
     return shuffled
 
-# %% ../nbs/40_receipts.ipynb #faec4fb9
+# %% ../nbs/40_receipts.ipynb #b275bc2c
 TIE = 0.02  # areas that differ by less are taken for equal
 
 
@@ -205,7 +203,7 @@ def _orders(coalitions: Coalitions, values, delta: float, seed: int) -> dict[str
     return {"own": np.argsort(-np.asarray(values) * np.sign(delta), kind="stable"), "random": chance,
             "turned": chance[::-1], "energy": np.argsort(-coalitions.energy(), kind="stable")}
 
-# %% ../nbs/40_receipts.ipynb #9e5f0564
+# %% ../nbs/40_receipts.ipynb #c3391924
 def receipt(
     coalitions: Coalitions,
     values,  # (K,) what the explanation says each part adds
@@ -219,7 +217,7 @@ def receipt(
 ) -> Receipt:
     """The check of an explanation against the score that it explains
 
-    Costs about 55 forward passes of all crops; `again` costs one more explanation. The fields of the receipt
+    Costs about 33 forward passes of all crops; `again` costs one more explanation. The fields of the receipt
     are areas on a scale from 0 to 1 (`random_auc` and `energy_auc` are insertion areas) and correlations from
     -1 to 1.
     """

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NOT_TO_CONCLUDE', 'sentences', 'page', 'save_report']
 
-# %% ../nbs/52_report.ipynb #33f01477
+# %% ../nbs/52_report.ipynb #bf37d10c
 import base64
 import html
 import io
@@ -21,10 +21,11 @@ from deepnb.figures import (
     alt_text, beside_verdict, plot_bands, plot_matrix, plot_regions, plot_spectrum, receipt_words,
 )
 from .panels import figure_image
+from .provenance import Condition, Sign
 from .reading import Estimate, Explanation, Reading
 from .vocabulary import FIELDS
 
-# %% ../nbs/52_report.ipynb #b04e69c6
+# %% ../nbs/52_report.ipynb #4ab309be
 NOT_TO_CONCLUDE = (
     "“Generated” is about pixels, not about truth: a real scene may have been enlarged or restored by a network, and a false "
     "scene may have been photographed.",
@@ -100,9 +101,9 @@ def sentences(reading: Reading, explanation: Explanation | None = None) -> tuple
         said += [_sources(reading), _machine(reading)]
     if explanation is not None:
         said += [explanation.sentence, receipt_words(explanation)]
-    return tuple(dict.fromkeys(sentence.strip() for sentence in said if sentence and sentence.strip()))
+    return tuple(dict.fromkeys(" ".join(sentence.split()) for sentence in said if sentence and sentence.strip()))
 
-# %% ../nbs/52_report.ipynb #6c44bea5
+# %% ../nbs/52_report.ipynb #14c409dc
 class _Markup(str):
     "HTML that is safe as it stands"
 
@@ -141,7 +142,7 @@ def _section(title: str, *content, name: str) -> _Markup:
     "A titled section"
     return _tag("section", _tag("h2", title, id=name), *content, aria_labelledby=name, _class=name)
 
-# %% ../nbs/52_report.ipynb #3025d5c5
+# %% ../nbs/52_report.ipynb #ffbc0602
 def _data_uri(image: Image.Image, *, exact: bool = False) -> str:
     "A picture as data inside the page"
     held = io.BytesIO()
@@ -190,7 +191,7 @@ def _fingerprint_figure(reading: Reading) -> _Markup:
     caption = f"What is left when the content is taken away, contrast × {0.5 / spread:.2g}."
     return _tag("figure", drawn, _tag("figcaption", caption))
 
-# %% ../nbs/52_report.ipynb #210c504d
+# %% ../nbs/52_report.ipynb #977573dd
 def _head(reading: Reading) -> _Markup:
     "File name, the verdict in words, the sentences, the scale of the probability"
     words, percent = reading.verdict.words, 100 * reading.probability
@@ -212,6 +213,17 @@ def _head(reading: Reading) -> _Markup:
 def _facts(rows) -> _Markup:
     "Names and values, one below the other"
     return _tag("dl", *(_tag("div", _tag("dt", name), _tag("dd", value)) for name, value in rows if value))
+
+
+def _condition(reading: Reading) -> str:
+    "The sentence on the picture's state, from the signs that the reading keeps; empty where it keeps none"
+    if "sentence" in reading.condition:
+        return str(reading.condition["sentence"])
+    try:
+        signs = {name: Sign(sign["value"], sign["sure"]) for name, sign in reading.condition.items()}
+        return Condition(**signs).sentence.removeprefix("How it was stored is not known.").strip()
+    except (KeyError, TypeError):
+        return ""
 
 
 def _picture_section(reading: Reading, condition: str) -> _Markup:
@@ -274,7 +286,7 @@ def _estimate(estimate: Estimate) -> str:
         words += f", between {estimate.interval[0]:g} and {estimate.interval[1]:g}"
     return words + (f"; without the picture: {_value(estimate.blind_guess)}" if estimate.blind_guess is not None else "")
 
-# %% ../nbs/52_report.ipynb #0d234d91
+# %% ../nbs/52_report.ipynb #e8813e33
 def _why_section(explanation: Explanation | None) -> _Markup | None:
     "Maps and charts of an explanation, its sentence, and its receipt with the numbers folded"
     if explanation is None:
@@ -318,7 +330,7 @@ def _repeat_section(reading: Reading) -> _Markup:
     seen = _tag("div", *(_tag("p", who, _tag("span")) for who in ("Read by", "Checked by", "Date")), _class="initials")
     return _section("How someone else repeats it", _tag("p", words), _tag("pre", commands), _facts(rows), seen, name="repeat")
 
-# %% ../nbs/52_report.ipynb #38241441
+# %% ../nbs/52_report.ipynb #d9366e30
 def page(
     reading: Reading, explanation: Explanation | None = None, *, claims: tuple = (), condition: str = "",
 ) -> str:
@@ -327,7 +339,7 @@ def page(
     `claims`: objects with `field`, `value`, `where`, `meaning` (what the file says of itself); `condition`: a sentence on the
     picture's state (default: the reading's). No scripts, no requests; everything that comes from a file is escaped.
     """
-    condition = condition or str(reading.condition.get("sentence") or "")
+    condition = condition or _condition(reading)
     style = _Markup(data_path("static", "report.css").read_text(encoding="utf-8"))
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     head = _all((

@@ -6,7 +6,7 @@
 __all__ = ['BLOCKS', 'TAKEN', 'BRANCHES', 'Conv', 'Block', 'Backbone', 'Laplacian', 'NetworkConfig', 'SourceHeads',
            'TraceNetwork', 'pooled']
 
-# %% ../nbs/22_source.ipynb #3b06edc2
+# %% ../nbs/22_source.ipynb #2589f115
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from .fen import FingerprintConfig, FingerprintNetwork
 from .pn import ParsingConfig, ParsingNetwork, Welch
 
-# %% ../nbs/22_source.ipynb #a50014e0
+# %% ../nbs/22_source.ipynb #41bd7a0c
 class Conv(nn.Module):
     """Convolution with `gain` and `shift` a channel (a folded batch normalisation), TensorFlow's "same"
     padding
@@ -41,7 +41,7 @@ class Conv(nn.Module):
         x = F.pad(x, (before, after, before, after))
         return F.conv2d(x, weight, self.shift, stride=self.stride, groups=self.groups)
 
-# %% ../nbs/22_source.ipynb #57499dfa
+# %% ../nbs/22_source.ipynb #13ea53b6
 class Block(nn.Module):
     "Inverted residual: widen by `expand`, depthwise convolution, narrow; with a skip where shapes allow"
 
@@ -57,7 +57,7 @@ class Block(nn.Module):
         h = self.project(self.depthwise(self.expand(x)))
         return x + h if self.skip else h
 
-# %% ../nbs/22_source.ipynb #9b467724
+# %% ../nbs/22_source.ipynb #4688ba27
 BLOCKS = (  # kernel, stride, expand, channels of EfficientNet-Lite0
     (3, 1, 1, 16), (3, 2, 6, 24), (3, 1, 6, 24), (5, 2, 6, 40), (5, 1, 6, 40),
     (3, 2, 6, 80), (3, 1, 6, 80), (3, 1, 6, 80),
@@ -66,7 +66,7 @@ BLOCKS = (  # kernel, stride, expand, channels of EfficientNet-Lite0
 )  # fmt: skip
 TAKEN = (0, 2, 4, 7, 10, 13, 15)
 
-# %% ../nbs/22_source.ipynb #b89199f1
+# %% ../nbs/22_source.ipynb #199403d4
 class Backbone(nn.Module):
     """Mean and deviation of the blocks in `TAKEN` up to `last`: `(N, 3, H, W)`, about [-1, 1], to `(N,
     width)`
@@ -93,7 +93,7 @@ class Backbone(nn.Module):
                 moments += [h.mean((2, 3)), (h.var((2, 3), unbiased=False) + 1e-5).sqrt()]
         return torch.cat(moments, 1)
 
-# %% ../nbs/22_source.ipynb #388b8525
+# %% ../nbs/22_source.ipynb #c2a73a5b
 class Laplacian(nn.Module):
     """Second differences in grey levels: `(N, 3, H, W)` in [0, 1] to `(N, 3, H, W)`, zero on flat and
     evenly shaded ground
@@ -107,7 +107,7 @@ class Laplacian(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(F.pad(255.0 * x, (1, 1, 1, 1), mode="reflect"), self.kernel, groups=3)
 
-# %% ../nbs/22_source.ipynb #ae3917e3
+# %% ../nbs/22_source.ipynb #85159ddd
 @dataclass(frozen=True)
 class NetworkConfig:
     """Everything needed to build a `TraceNetwork`; plain values, saved as JSON
@@ -144,10 +144,10 @@ class NetworkConfig:
         "Coded fields as `(name, number of values)`, as `pn` wants them"
         return tuple((name, len(values)) for name, values in self.fields)
 
-# %% ../nbs/22_source.ipynb #41cd9c7b
+# %% ../nbs/22_source.ipynb #6dbfae56
 BRANCHES = ("picture", "residual", "spectrum", "fingerprint")
 
-# %% ../nbs/22_source.ipynb #707e861e
+# %% ../nbs/22_source.ipynb #d956a697
 class SourceHeads(nn.Module):
     """The answers that meet in one place: from branch features to logits
 
@@ -187,7 +187,7 @@ class SourceHeads(nn.Module):
             **{name: head(features[name])[:, 0] for name, head in self.branches.items()},
         }
 
-# %% ../nbs/22_source.ipynb #a882c229
+# %% ../nbs/22_source.ipynb #2366391a
 class TraceNetwork(nn.Module):
     """All branches and heads: crops `(N, 3, S, S)` in [0, 1], S from 32 px, to a dict of answers a crop
 
@@ -228,7 +228,7 @@ class TraceNetwork(nn.Module):
             **self.heads(features),
         }
 
-# %% ../nbs/22_source.ipynb #424368ac
+# %% ../nbs/22_source.ipynb #f0a29345
 def pooled(embedding: Tensor) -> Tensor:
     "One embedding for a picture, of unit length: `(N, E)` crops to `(E,)`"
     return F.normalize(embedding.mean(0), dim=0)

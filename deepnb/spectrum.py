@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['frequencies', 'power', 'log_spectrum', 'radial_profile', 'Peak', 'peaks', 'without_peaks']
 
-# %% ../nbs/04_spectrum.ipynb #f190e3da
+# %% ../nbs/04_spectrum.ipynb #6ff5e63a
 from dataclasses import dataclass
 
 import numpy as np
 
-# %% ../nbs/04_spectrum.ipynb #2ea07376
+# %% ../nbs/04_spectrum.ipynb #195d8d6e
 def frequencies(height: int, width: int) -> np.ndarray:  # (height, width // 2 + 1) float64
     """The radial frequency, in cycles per pixel, of every cell of an orthonormal `rfft2`
 
@@ -18,7 +18,7 @@ def frequencies(height: int, width: int) -> np.ndarray:  # (height, width // 2 +
     """
     return np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
 
-# %% ../nbs/04_spectrum.ipynb #43a04358
+# %% ../nbs/04_spectrum.ipynb #e962d516
 def _planes(pixels) -> np.ndarray:  # (C, H, W) float64, full scale is 1
     pixels = np.asarray(pixels)
     if pixels.ndim not in (2, 3) or min(pixels.shape[:2]) < 2:
@@ -37,7 +37,7 @@ def power(pixels) -> np.ndarray:  # (H, W) float64
     spectra = np.fft.fft2(_planes(pixels), norm="ortho")
     return np.fft.fftshift((np.abs(spectra) ** 2).mean(0))
 
-# %% ../nbs/04_spectrum.ipynb #69f2fb01
+# %% ../nbs/04_spectrum.ipynb #b7b1f369
 def log_spectrum(
     pixels,  # (H, W) or (H, W, C), uint8 or on the scale 0 to 1
     *,
@@ -57,7 +57,7 @@ def log_spectrum(
     spectrum = (np.abs(np.fft.fft2(planes, norm="ortho")) ** 2).mean(0)
     return 10 * np.log10(np.fft.fftshift(np.maximum(spectrum, 1e-12))).astype(np.float32)
 
-# %% ../nbs/04_spectrum.ipynb #ace3fbaa
+# %% ../nbs/04_spectrum.ipynb #da103e1c
 def _rings(height: int, width: int) -> np.ndarray:  # (H, W // 2 + 1) int, in units of 1 / shorter side
     return np.rint(frequencies(height, width) * min(height, width)).astype(int)
 
@@ -78,7 +78,7 @@ def radial_profile(pixels) -> tuple[np.ndarray, np.ndarray]:  # (n,) cycles per 
     total = np.bincount(rings.ravel(), (half * twice).ravel())
     return np.arange(len(count)) / min(height, width), total / np.maximum(count, 1)
 
-# %% ../nbs/04_spectrum.ipynb #08accf14
+# %% ../nbs/04_spectrum.ipynb #eb0936bc
 @dataclass(frozen=True)
 class Peak:
     "A point of the spectrum that stands above its ring; `x`, `y`, `frequency` in cycles per pixel"
@@ -125,7 +125,7 @@ def peaks(
     mirrored = {(p.x, -p.y) for p in points if p.x in (0, 0.5) and 0 < p.y < 0.5}
     return tuple(p for p in points if (p.x, p.y) not in mirrored)[:most]
 
-# %% ../nbs/04_spectrum.ipynb #4c4d622a
+# %% ../nbs/04_spectrum.ipynb #a3c4aa32
 def without_peaks(
     pixels,  # (H, W) or (H, W, C), uint8 or on the scale 0 to 1
     *,

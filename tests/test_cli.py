@@ -355,6 +355,12 @@ def test_every_command_explains_itself(ask, name):
     assert all(option.help for option in options), "every option has its line of help"
 
 
+def test_train_can_hand_what_it_made_to_the_reader():
+    from deepnb.release import release_reader
+
+    assert callable(release_reader)
+
+
 def test_evaluate_wants_both_folders(ask, tmp_path):
     answer = ask("evaluate", "--real", tmp_path)
     assert answer.code == 2 and "--fake" in answer.err
