@@ -4,7 +4,8 @@
 
 FEN of 17 layers and 64 channels on 64 px crops with the published deepfake classifier on the fingerprint,
 plain fp32. Prints crops seen, CPU seconds and the AUC on `dev`, and keeps them in
-`benchmarks/results/paper.json`. Minutes on a CPU are far from enough for this network: the result is called under-trained wherever it is shown.
+`benchmarks/results/paper.json`. Minutes on a CPU are far from enough for this network: the result is called
+under-trained wherever it is shown.
 """
 
 import argparse

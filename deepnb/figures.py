@@ -14,8 +14,19 @@ import numpy as np
 
 from .core import choice_error
 from deepnb.panels import (
-    blank_figure, color_bar, diverging_map, draw_picture, dress, figure_png, fitting_size, panel_axes,
-    plot_fingerprint, plot_picture, plot_spectrum, shorten, theme_named,
+    blank_figure,
+    color_bar,
+    diverging_map,
+    draw_picture,
+    dress,
+    figure_png,
+    fitting_size,
+    panel_axes,
+    plot_fingerprint,
+    plot_picture,
+    plot_spectrum,
+    shorten,
+    theme_named,
 )
 from .reading import Comparison, Explanation, PictureRecord, Reading, Stress
 

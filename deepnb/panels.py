@@ -7,7 +7,7 @@ __all__ = ['THEMES', 'Theme', 'theme_named', 'diverging_map', 'blank_figure', 'p
            'figure_image', 'figure_png', 'fitting_size', 'draw_picture', 'outline', 'plot_picture', 'plot_fingerprint',
            'plot_spectrum', 'color_bar']
 
-# %% ../nbs/50_panels.ipynb #3fa769c9
+# %% ../nbs/50_panels.ipynb #7a6229d7
 import io
 from functools import cache, partial
 from typing import NamedTuple
@@ -17,7 +17,7 @@ import numpy as np
 from .core import choice_error
 from .reading import PictureRecord
 
-# %% ../nbs/50_panels.ipynb #d5f59a50
+# %% ../nbs/50_panels.ipynb #3905ffa6
 class Theme(NamedTuple):
     "Colors of one paper: ground, ink, softer ink, lines, fill of a bar, pale fill"
 
@@ -50,7 +50,7 @@ def diverging_map(style: str = "light"):
 
     return sns.diverging_palette(245, 35, s=88, l=52, center=theme_named(style).center, as_cmap=True)
 
-# %% ../nbs/50_panels.ipynb #24374b72
+# %% ../nbs/50_panels.ipynb #dcb0dd74
 def blank_figure(width: float, height: float, *, style: str):
     "An empty figure of that size in inches, outside pyplot; it shows itself in a notebook"
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -116,7 +116,7 @@ def figure_png(figure, dpi: int = 100) -> bytes:
     figure_image(figure, dpi).save(held, "PNG", dpi=(dpi, dpi))
     return held.getvalue()
 
-# %% ../nbs/50_panels.ipynb #010330f2
+# %% ../nbs/50_panels.ipynb #28c80372
 def fitting_size(record: PictureRecord) -> tuple[float, float]:
     "The size in inches of a figure that holds this picture with little room left over"
     aspect = record.width / max(1, record.height)
@@ -155,7 +155,7 @@ def plot_picture(record: PictureRecord, *, boxes=(), ax=None, style: str = "ligh
     ax.set_xlabel(f"{record.width} × {record.height} px, {record.format}{outlined}", loc="left")
     return ax
 
-# %% ../nbs/50_panels.ipynb #764e22c7
+# %% ../nbs/50_panels.ipynb #f155e941
 def plot_fingerprint(fingerprint: np.ndarray, *, ax=None, style: str = "light"):
     "The fingerprint (S, S, 3), contrast raised so that three standard deviations fill the scale"
     ax = panel_axes(ax, style=style)

@@ -18,7 +18,13 @@ from PIL import Image
 from . import __version__
 from .core import data_path
 from deepnb.figures import (
-    alt_text, beside_verdict, plot_bands, plot_matrix, plot_regions, plot_spectrum, receipt_words,
+    alt_text,
+    beside_verdict,
+    plot_bands,
+    plot_matrix,
+    plot_regions,
+    plot_spectrum,
+    receipt_words,
 )
 from .panels import figure_image
 from .provenance import Condition, Sign
