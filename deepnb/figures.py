@@ -7,32 +7,21 @@ __all__ = ['beside_verdict', 'plot_verdict', 'plot_sources', 'plot_reading', 'pl
            'receipt_words', 'plot_explanation', 'plot_beside', 'plot_stress', 'alt_text', 'figure_png',
            'plot_fingerprint', 'plot_picture', 'plot_spectrum']
 
-# %% ../nbs/51_figures.ipynb #5cbafd36
+# %% ../nbs/51_figures.ipynb #b616a520
 import textwrap
 
 import numpy as np
 
 from .core import choice_error
 from deepnb.panels import (
-    blank_figure,
-    color_bar,
-    diverging_map,
-    draw_picture,
-    dress,
-    figure_png,
-    fitting_size,
-    panel_axes,
-    plot_fingerprint,
-    plot_picture,
-    plot_spectrum,
-    shorten,
-    theme_named,
+    blank_figure, color_bar, diverging_map, draw_picture, dress, figure_png, fitting_size, panel_axes,
+    plot_fingerprint, plot_picture, plot_spectrum, shorten, theme_named,
 )
 from .reading import Comparison, Explanation, PictureRecord, Reading, Stress
 
 _all_ = ["figure_png", "plot_fingerprint", "plot_picture", "plot_spectrum"]  # made one page below, wanted here as well
 
-# %% ../nbs/51_figures.ipynb #004daaea
+# %% ../nbs/51_figures.ipynb #28fe7b0f
 def beside_verdict(reading: Reading) -> str:
     "The number or reason that belongs beside the verdict, in words first"
     if reading.verdict == "generated":
@@ -88,7 +77,7 @@ def plot_sources(reading: Reading, *, most: int = 4, ax=None, style: str = "ligh
     ax.set_xlabel("probability; filled: in the answer", loc="left")
     return ax
 
-# %% ../nbs/51_figures.ipynb #bce7811a
+# %% ../nbs/51_figures.ipynb #f99d63c7
 def _reading_places(aspect: float, *, style: str) -> tuple:
     "A figure and the places of picture, fingerprint, spectrum, verdict and sources, for pictures of that width to height"
     if aspect > 2.1:
@@ -123,7 +112,7 @@ def plot_reading(reading: Reading, *, style: str = "light"):
     plot_sources(reading, ax=axes[4], style=style)
     return figure
 
-# %% ../nbs/51_figures.ipynb #de5c334c
+# %% ../nbs/51_figures.ipynb #ad6e18f1
 def _largest(values: np.ndarray) -> float:
     "The half width of a scale symmetric about zero"
     return max(float(np.abs(values).max(initial=0)), 1e-9)
@@ -175,11 +164,11 @@ def _hatch_unread(ax, boxes: np.ndarray, *, size: tuple[int, int], style: str) -
     return bool(cells)
 
 
-def _signed(value: float) -> str:
-    "A share with its sign, as typeset"
-    return f"{value:+.2f}".replace("-", "−")
+def _signed(value: float, digits: int = 2) -> str:
+    "A number with its sign, as typeset"
+    return f"{round(float(value), digits) + 0.0:+.{digits}f}".replace("-", "−")
 
-# %% ../nbs/51_figures.ipynb #39734e18
+# %% ../nbs/51_figures.ipynb #0f5bffd6
 def plot_regions(explanation: Explanation, *, ax=None, style: str = "light"):
     "Shares of the score by region over the gray picture, in logits; ground that was not read is hatched"
     from matplotlib.patches import Rectangle
@@ -225,7 +214,7 @@ def _colors(explanation: Explanation, *, style: str):
     ends = ("#8b9099", "#ffffff", "#8b9099") if style == "light" else ("#8b9099", "#22262c", "#8b9099")
     return LinearSegmentedColormap.from_list("distrusted", ends)
 
-# %% ../nbs/51_figures.ipynb #1be05a7d
+# %% ../nbs/51_figures.ipynb #dab543b0
 def _band_edges(explanation: Explanation) -> list[str]:
     "Edges of the bands in cycles per pixel, as short text"
     edges = explanation.edges or ()
@@ -287,7 +276,7 @@ def _region_name(explanation: Explanation, region: int) -> str:
     row, column = divmod(region, explanation.grid[1])
     return f"{row + 1}, {column + 1}"
 
-# %% ../nbs/51_figures.ipynb #5d32710c
+# %% ../nbs/51_figures.ipynb #2d14fa85
 def receipt_words(explanation: Explanation) -> str:
     "What the receipt says, in a sentence"
     receipt = explanation.receipt
@@ -319,8 +308,10 @@ def plot_explanation(explanation: Explanation, *, style: str = "light"):
         places = figure.add_gridspec(1, len(panels), width_ratios=ratios)
     for panel, place in zip(panels, places, strict=True):
         panel(explanation, ax=figure.add_subplot(place), style=style)
-    scale = f"Orange speaks for “{explanation.score_name}”, blue against it. Not accounted for: "
-    words = f"{scale}{explanation.convergence_delta:+.3f} of {explanation.score - explanation.baseline_score:+.2f} logits. "
+    scale = f"Orange speaks for “{explanation.score_name}”, blue against it."
+    scale = "Drawn in gray, because this explanation failed its check." if _distrusted(explanation) else scale
+    whole, left = explanation.score - explanation.baseline_score, explanation.convergence_delta
+    words = f"{scale} Not accounted for: {_signed(left, 3)} of {_signed(whole)} logits. "
     width = int(figure.get_figwidth() * 14)
     figure.supxlabel(
         textwrap.fill(words + receipt_words(explanation), width), x=0.012, ha="left", fontsize=8.5, linespacing=1.4,
@@ -329,7 +320,7 @@ def plot_explanation(explanation: Explanation, *, style: str = "light"):
     )
     return figure
 
-# %% ../nbs/51_figures.ipynb #0add5a64
+# %% ../nbs/51_figures.ipynb #697425b5
 def plot_beside(a: Reading, b: Reading, *, style: str = "light"):
     "Two readings in two rows: picture, fingerprint and spectrum, for the eye to compare"
     figure = blank_figure(10, 7, style=style)
@@ -358,7 +349,7 @@ def plot_stress(stress: Stress, *, ax=None, style: str = "light"):
     ax.set(xlim=(0, 1), ylim=(len(stress.steps) - 0.5, -0.5), xlabel="calibrated probability")
     return ax
 
-# %% ../nbs/51_figures.ipynb #b38a6e72
+# %% ../nbs/51_figures.ipynb #139667ab
 def alt_text(value) -> str:
     "What the figure of this value shows, in words; for Reading, Explanation, PictureRecord, Comparison and Stress"
     makers = {
