@@ -7,21 +7,32 @@ __all__ = ['beside_verdict', 'plot_verdict', 'plot_sources', 'plot_reading', 'pl
            'receipt_words', 'plot_explanation', 'plot_beside', 'plot_stress', 'alt_text', 'figure_png',
            'plot_fingerprint', 'plot_picture', 'plot_spectrum']
 
-# %% ../nbs/51_figures.ipynb #b616a520
+# %% ../nbs/51_figures.ipynb #ca3371bb
 import textwrap
 
 import numpy as np
 
 from .core import choice_error
 from deepnb.panels import (
-    blank_figure, color_bar, diverging_map, draw_picture, dress, figure_png, fitting_size, panel_axes,
-    plot_fingerprint, plot_picture, plot_spectrum, shorten, theme_named,
+    blank_figure,
+    color_bar,
+    diverging_map,
+    draw_picture,
+    dress,
+    figure_png,
+    fitting_size,
+    panel_axes,
+    plot_fingerprint,
+    plot_picture,
+    plot_spectrum,
+    shorten,
+    theme_named,
 )
 from .reading import Comparison, Explanation, PictureRecord, Reading, Stress
 
 _all_ = ["figure_png", "plot_fingerprint", "plot_picture", "plot_spectrum"]  # made one page below, wanted here as well
 
-# %% ../nbs/51_figures.ipynb #28fe7b0f
+# %% ../nbs/51_figures.ipynb #516f302a
 def beside_verdict(reading: Reading) -> str:
     "The number or reason that belongs beside the verdict, in words first"
     if reading.verdict == "generated":
@@ -77,7 +88,7 @@ def plot_sources(reading: Reading, *, most: int = 4, ax=None, style: str = "ligh
     ax.set_xlabel("probability; filled: in the answer", loc="left")
     return ax
 
-# %% ../nbs/51_figures.ipynb #f99d63c7
+# %% ../nbs/51_figures.ipynb #367d5eeb
 def _reading_places(aspect: float, *, style: str) -> tuple:
     "A figure and the places of picture, fingerprint, spectrum, verdict and sources, for pictures of that width to height"
     if aspect > 2.1:
@@ -112,7 +123,7 @@ def plot_reading(reading: Reading, *, style: str = "light"):
     plot_sources(reading, ax=axes[4], style=style)
     return figure
 
-# %% ../nbs/51_figures.ipynb #ad6e18f1
+# %% ../nbs/51_figures.ipynb #a90b3db5
 def _largest(values: np.ndarray) -> float:
     "The half width of a scale symmetric about zero"
     return max(float(np.abs(values).max(initial=0)), 1e-9)
@@ -168,7 +179,7 @@ def _signed(value: float, digits: int = 2) -> str:
     "A number with its sign, as typeset"
     return f"{round(float(value), digits) + 0.0:+.{digits}f}".replace("-", "−")
 
-# %% ../nbs/51_figures.ipynb #0f5bffd6
+# %% ../nbs/51_figures.ipynb #06ba2710
 def plot_regions(explanation: Explanation, *, ax=None, style: str = "light"):
     "Shares of the score by region over the gray picture, in logits; ground that was not read is hatched"
     from matplotlib.patches import Rectangle
@@ -214,7 +225,7 @@ def _colors(explanation: Explanation, *, style: str):
     ends = ("#8b9099", "#ffffff", "#8b9099") if style == "light" else ("#8b9099", "#22262c", "#8b9099")
     return LinearSegmentedColormap.from_list("distrusted", ends)
 
-# %% ../nbs/51_figures.ipynb #dab543b0
+# %% ../nbs/51_figures.ipynb #ab345cbc
 def _band_edges(explanation: Explanation) -> list[str]:
     "Edges of the bands in cycles per pixel, as short text"
     edges = explanation.edges or ()
@@ -276,7 +287,7 @@ def _region_name(explanation: Explanation, region: int) -> str:
     row, column = divmod(region, explanation.grid[1])
     return f"{row + 1}, {column + 1}"
 
-# %% ../nbs/51_figures.ipynb #2d14fa85
+# %% ../nbs/51_figures.ipynb #82ee11a4
 def receipt_words(explanation: Explanation) -> str:
     "What the receipt says, in a sentence"
     receipt = explanation.receipt
@@ -320,7 +331,7 @@ def plot_explanation(explanation: Explanation, *, style: str = "light"):
     )
     return figure
 
-# %% ../nbs/51_figures.ipynb #697425b5
+# %% ../nbs/51_figures.ipynb #7e840c28
 def plot_beside(a: Reading, b: Reading, *, style: str = "light"):
     "Two readings in two rows: picture, fingerprint and spectrum, for the eye to compare"
     figure = blank_figure(10, 7, style=style)
@@ -349,7 +360,7 @@ def plot_stress(stress: Stress, *, ax=None, style: str = "light"):
     ax.set(xlim=(0, 1), ylim=(len(stress.steps) - 0.5, -0.5), xlabel="calibrated probability")
     return ax
 
-# %% ../nbs/51_figures.ipynb #139667ab
+# %% ../nbs/51_figures.ipynb #b0888a06
 def alt_text(value) -> str:
     "What the figure of this value shows, in words; for Reading, Explanation, PictureRecord, Comparison and Stress"
     makers = {

@@ -7,7 +7,7 @@ __all__ = ['THEMES', 'Theme', 'theme_named', 'diverging_map', 'blank_figure', 'p
            'figure_image', 'figure_png', 'fitting_size', 'draw_picture', 'outline', 'plot_picture', 'plot_fingerprint',
            'plot_spectrum', 'color_bar']
 
-# %% ../nbs/50_panels.ipynb #7a6229d7
+# %% ../nbs/50_panels.ipynb #b77bdd72
 import io
 from functools import cache, partial
 from typing import NamedTuple
@@ -17,7 +17,7 @@ import numpy as np
 from .core import choice_error
 from .reading import PictureRecord
 
-# %% ../nbs/50_panels.ipynb #3905ffa6
+# %% ../nbs/50_panels.ipynb #37aa3941
 class Theme(NamedTuple):
     "Colors of one paper: ground, ink, softer ink, lines, fill of a bar, pale fill"
 
@@ -50,13 +50,15 @@ def diverging_map(style: str = "light"):
 
     return sns.diverging_palette(245, 35, s=88, l=52, center=theme_named(style).center, as_cmap=True)
 
-# %% ../nbs/50_panels.ipynb #dcb0dd74
+# %% ../nbs/50_panels.ipynb #6a7b10d3
 def blank_figure(width: float, height: float, *, style: str):
     "An empty figure of that size in inches, outside pyplot; it shows itself in a notebook"
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained", facecolor=theme_named(style).ground)
+    figure = Figure(
+        figsize=(width, height), dpi=100, layout="constrained", facecolor=theme_named(style).ground
+    )
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12, wspace=0.03, hspace=0.04)
     FigureCanvasAgg(figure)
     figure._repr_png_ = partial(figure_png, figure)
@@ -116,7 +118,7 @@ def figure_png(figure, dpi: int = 100) -> bytes:
     figure_image(figure, dpi).save(held, "PNG", dpi=(dpi, dpi))
     return held.getvalue()
 
-# %% ../nbs/50_panels.ipynb #28c80372
+# %% ../nbs/50_panels.ipynb #3b5ae574
 def fitting_size(record: PictureRecord) -> tuple[float, float]:
     "The size in inches of a figure that holds this picture with little room left over"
     aspect = record.width / max(1, record.height)
@@ -142,7 +144,15 @@ def outline(ax, boxes: np.ndarray):
 
     for left, top, right, bottom in boxes:
         for color, width in (("#000000", 2.4), ("#ffffff", 1.0)):
-            box = Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=color, linewidth=width, clip_on=False)
+            box = Rectangle(
+                (left, top),
+                right - left,
+                bottom - top,
+                fill=False,
+                edgecolor=color,
+                linewidth=width,
+                clip_on=False,
+            )
             ax.add_patch(box)
 
 
@@ -155,14 +165,16 @@ def plot_picture(record: PictureRecord, *, boxes=(), ax=None, style: str = "ligh
     ax.set_xlabel(f"{record.width} × {record.height} px, {record.format}{outlined}", loc="left")
     return ax
 
-# %% ../nbs/50_panels.ipynb #f155e941
+# %% ../nbs/50_panels.ipynb #b7051236
 def plot_fingerprint(fingerprint: np.ndarray, *, ax=None, style: str = "light"):
     "The fingerprint (S, S, 3), contrast raised so that three standard deviations fill the scale"
     ax = panel_axes(ax, style=style)
     spread = 3 * float(np.std(fingerprint)) or 1.0
     dress(ax, style=style, title=f"Fingerprint, contrast × {0.5 / spread:.2g}")
     side = len(fingerprint)
-    ax.imshow(np.clip(0.5 + 0.5 * (fingerprint - np.mean(fingerprint)) / spread, 0, 1), interpolation="nearest")
+    ax.imshow(
+        np.clip(0.5 + 0.5 * (fingerprint - np.mean(fingerprint)) / spread, 0, 1), interpolation="nearest"
+    )
     hide_axes(ax)
     ax.set_anchor("NW")
     ax.set_xlabel(f"{side} × {side} px", loc="left")
@@ -177,7 +189,11 @@ def plot_spectrum(spectrum: np.ndarray, *, ax=None, style: str = "light"):
     half = 0.5 / len(spectrum)
     low, high = np.percentile(spectrum, (1, 99.8))
     image = ax.imshow(
-        spectrum, cmap=sns.color_palette("mako", as_cmap=True), vmin=low, vmax=max(high, low + 1e-6), interpolation="nearest",
+        spectrum,
+        cmap=sns.color_palette("mako", as_cmap=True),
+        vmin=low,
+        vmax=max(high, low + 1e-6),
+        interpolation="nearest",
         extent=(-0.5 - half, 0.5 - half, 0.5 - half, -0.5 - half),
     )
     ax.set(xticks=(-0.5, -0.25, 0, 0.25), yticks=(-0.5, -0.25, 0, 0.25))

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NOT_TO_CONCLUDE', 'sentences', 'page', 'save_report']
 
-# %% ../nbs/52_report.ipynb #bf37d10c
+# %% ../nbs/52_report.ipynb #8ad29389
 import base64
 import html
 import io
@@ -31,7 +31,7 @@ from .provenance import Condition, Sign
 from .reading import Estimate, Explanation, Reading
 from .vocabulary import FIELDS
 
-# %% ../nbs/52_report.ipynb #4ab309be
+# %% ../nbs/52_report.ipynb #89fc3782
 NOT_TO_CONCLUDE = (
     "“Generated” is about pixels, not about truth: a real scene may have been enlarged or restored by a network, and a false "
     "scene may have been photographed.",
@@ -109,7 +109,7 @@ def sentences(reading: Reading, explanation: Explanation | None = None) -> tuple
         said += [explanation.sentence, receipt_words(explanation)]
     return tuple(dict.fromkeys(" ".join(sentence.split()) for sentence in said if sentence and sentence.strip()))
 
-# %% ../nbs/52_report.ipynb #14c409dc
+# %% ../nbs/52_report.ipynb #018268e1
 class _Markup(str):
     "HTML that is safe as it stands"
 
@@ -148,7 +148,7 @@ def _section(title: str, *content, name: str) -> _Markup:
     "A titled section"
     return _tag("section", _tag("h2", title, id=name), *content, aria_labelledby=name, _class=name)
 
-# %% ../nbs/52_report.ipynb #ffbc0602
+# %% ../nbs/52_report.ipynb #b5da27c6
 def _data_uri(image: Image.Image, *, exact: bool = False) -> str:
     "A picture as data inside the page"
     held = io.BytesIO()
@@ -197,7 +197,7 @@ def _fingerprint_figure(reading: Reading) -> _Markup:
     caption = f"What is left when the content is taken away, contrast × {0.5 / spread:.2g}."
     return _tag("figure", drawn, _tag("figcaption", caption))
 
-# %% ../nbs/52_report.ipynb #977573dd
+# %% ../nbs/52_report.ipynb #adbf88fc
 def _head(reading: Reading) -> _Markup:
     "File name, the verdict in words, the sentences, the scale of the probability"
     words, percent = reading.verdict.words, 100 * reading.probability
@@ -292,7 +292,7 @@ def _estimate(estimate: Estimate) -> str:
         words += f", between {estimate.interval[0]:g} and {estimate.interval[1]:g}"
     return words + (f"; without the picture: {_value(estimate.blind_guess)}" if estimate.blind_guess is not None else "")
 
-# %% ../nbs/52_report.ipynb #e8813e33
+# %% ../nbs/52_report.ipynb #ed8bf1bf
 def _why_section(explanation: Explanation | None) -> _Markup | None:
     "Maps and charts of an explanation, its sentence, and its receipt with the numbers folded"
     if explanation is None:
@@ -336,7 +336,7 @@ def _repeat_section(reading: Reading) -> _Markup:
     seen = _tag("div", *(_tag("p", who, _tag("span")) for who in ("Read by", "Checked by", "Date")), _class="initials")
     return _section("How someone else repeats it", _tag("p", words), _tag("pre", commands), _facts(rows), seen, name="repeat")
 
-# %% ../nbs/52_report.ipynb #d9366e30
+# %% ../nbs/52_report.ipynb #77602e95
 def page(
     reading: Reading, explanation: Explanation | None = None, *, claims: tuple = (), condition: str = "",
 ) -> str:

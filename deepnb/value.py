@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SCHEMA', 'LARGEST_SIDE', 'ReadingError', 'array_field', 'choice_field', 'plain', 'Value', 'json_line']
 
-# %% ../nbs/06_value.ipynb #00c03c63
+# %% ../nbs/06_value.ipynb #90e23994
 import base64
 import io
 import json
@@ -21,7 +21,7 @@ from PIL import Image
 
 from .core import DeepnbError, choice_error
 
-# %% ../nbs/06_value.ipynb #023d6ea2
+# %% ../nbs/06_value.ipynb #d8ea118e
 SCHEMA = 1  # raised when a saved answer changes its shape
 LARGEST_SIDE = 2048  # of a picture inside a saved answer, in pixels; a larger one is refused
 
@@ -29,7 +29,7 @@ LARGEST_SIDE = 2048  # of a picture inside a saved answer, in pixels; a larger o
 class ReadingError(DeepnbError, ValueError):
     "A saved answer that this version cannot open; the message names what is wrong and what to do"
 
-# %% ../nbs/06_value.ipynb #5a70f9d5
+# %% ../nbs/06_value.ipynb #b70fe457
 def array_field(dtype: str, *, half: bool = False):
     "A dataclass field for an array of `dtype`; `half`: its numbers are rounded to half precision when the value is made"
     return field(metadata={"dtype": dtype, "half": half})
@@ -48,7 +48,9 @@ def _encoded(array: np.ndarray, *, half: bool) -> dict:
         return {"png": base64.b64encode(held.getvalue()).decode()}
     stored = array.astype("<f2") if half else array.astype(array.dtype.newbyteorder("<"))
     return {
-        "dtype": stored.dtype.name, "shape": list(array.shape), "base64": base64.b64encode(stored.tobytes()).decode()
+        "dtype": stored.dtype.name,
+        "shape": list(array.shape),
+        "base64": base64.b64encode(stored.tobytes()).decode(),
     }
 
 
@@ -57,12 +59,18 @@ def _decoded(data: dict) -> np.ndarray:
     if "png" in data:
         with Image.open(io.BytesIO(base64.b64decode(data["png"])), formats=("PNG",)) as image:
             if max(image.size) > LARGEST_SIDE:
-                raise ValueError(f"the picture inside has {max(image.size)} pixels a side, over {LARGEST_SIDE} pixels")
+                raise ValueError(
+                    f"the picture inside has {max(image.size)} pixels a side, over {LARGEST_SIDE} pixels"
+                )
             return np.asarray(image.convert("RGB"))
     kind = np.dtype(data["dtype"]).newbyteorder("<")
-    return np.frombuffer(base64.b64decode(data["base64"]), kind).reshape(data["shape"]).astype(kind.newbyteorder("="))
+    return (
+        np.frombuffer(base64.b64decode(data["base64"]), kind)
+        .reshape(data["shape"])
+        .astype(kind.newbyteorder("="))
+    )
 
-# %% ../nbs/06_value.ipynb #b8d8bcbe
+# %% ../nbs/06_value.ipynb #82809314
 @cache
 def _hints(kind: type) -> dict:
     "Field types of a value class"
@@ -79,7 +87,11 @@ def _settled(hint, value, metadata: dict):
         array.setflags(write=False)
         return array
     if get_origin(hint) is UnionType:
-        return None if value is None else _settled(next(a for a in get_args(hint) if a is not NoneType), value, {})
+        return (
+            None
+            if value is None
+            else _settled(next(a for a in get_args(hint) if a is not NoneType), value, {})
+        )
     if hint is tuple or get_origin(hint) is tuple:
         inner = (get_args(hint) or (Any,))[0]
         return tuple(_settled(inner, item, {}) for item in value)
@@ -97,7 +109,8 @@ def plain(value, *, half: bool = False):
     if is_dataclass(value):
         return {
             f.name: plain(getattr(value, f.name), half=f.metadata.get("half", False))
-            for f in fields(value) if f.metadata.get("saved", True)
+            for f in fields(value)
+            if f.metadata.get("saved", True)
         }
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
@@ -120,7 +133,7 @@ def _built(hint, data):
         return hint(**{name: _built(_hints(hint)[name], item) for name, item in data.items()})
     return data
 
-# %% ../nbs/06_value.ipynb #6c1cc104
+# %% ../nbs/06_value.ipynb #b52ec67f
 class Value:
     "What every answer can do; abstract: the answers below are its only children"
 
@@ -146,8 +159,11 @@ class Value:
     def _identity(self) -> dict:
         "The fields that are cheap to hash"
         return {
-            f.name: plain(getattr(self, f.name)) for f in fields(self)
-            if f.compare and not isinstance(getattr(self, f.name), np.ndarray) and not is_dataclass(getattr(self, f.name))
+            f.name: plain(getattr(self, f.name))
+            for f in fields(self)
+            if f.compare
+            and not isinstance(getattr(self, f.name), np.ndarray)
+            and not is_dataclass(getattr(self, f.name))
             and not isinstance(getattr(self, f.name), tuple)
         }
 
@@ -188,7 +204,7 @@ def _same(a, b) -> bool:
         return isinstance(b, tuple) and len(a) == len(b) and all(map(_same, a, b))
     return a == b or (isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b))
 
-# %% ../nbs/06_value.ipynb #0f770acc
+# %% ../nbs/06_value.ipynb #dabdd837
 def _strict(value):
     "`value` with null for numbers that are not finite, which JSON does not know"
     if isinstance(value, dict):

@@ -6,7 +6,7 @@
 __all__ = ['FIELDS', 'PUBLISHED', 'TO_DEEPNB', 'Field', 'field_named', 'Hyperparameters', 'layout', 'encode', 'decode',
            'ground_truth', 'leave_out_sets', 'to_deepnb', 'Generator', 'generators']
 
-# %% ../nbs/01_vocabulary.ipynb #f41a65a9
+# %% ../nbs/01_vocabulary.ipynb #6e6f2a8c
 import csv
 import json
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ import numpy as np
 
 from .core import ChoiceError, DeepnbError, choice_error, data_path
 
-# %% ../nbs/01_vocabulary.ipynb #3338fec0
+# %% ../nbs/01_vocabulary.ipynb #e68b484b
 @dataclass(frozen=True)
 class Field:
     """One hyperparameter: its name, how it is coded and what it means.
@@ -54,40 +54,70 @@ class Field:
             return bool(value)
         low, high = self.range
         if isinstance(value, (str, bool)) or not low <= value <= high:
-            raise ChoiceError(f"{self.name} needs a number from {low:g} to {high:g} {self.unit}, got {value!r}.")
+            raise ChoiceError(
+                f"{self.name} needs a number from {low:g} to {high:g} {self.unit}, got {value!r}."
+            )
         return int(value) if float(value).is_integer() else float(value)
 
-# %% ../nbs/01_vocabulary.ipynb #aaa8024c
+# %% ../nbs/01_vocabulary.ipynb #1ab12808
 FIELDS = (
     Field(
-        "family", "choice", (
-            "gan", "gan_i2i", "vae", "flow", "autoregressive", "diffusion", "latent_diffusion", "rectified_flow", "sr",
-            "style", "autoencoder", "inpaint",
-        ), title="Family", meaning="kind of generator: how it was trained and how it makes a picture",
+        "family",
+        "choice",
+        (
+            "gan",
+            "gan_i2i",
+            "vae",
+            "flow",
+            "autoregressive",
+            "diffusion",
+            "latent_diffusion",
+            "rectified_flow",
+            "sr",
+            "style",
+            "autoencoder",
+            "inpaint",
+        ),
+        title="Family",
+        meaning="kind of generator: how it was trained and how it makes a picture",
     ),
     Field(
-        "up_sampling", "choice", ("nearest", "bilinear", "transposed", "pixel_shuffle", "fir", "none"), title="Up-sampling",
+        "up_sampling",
+        "choice",
+        ("nearest", "bilinear", "transposed", "pixel_shuffle", "fir", "none"),
+        title="Up-sampling",
         meaning="how the last stages enlarge; for latent models, in the decoder that makes the pixels",
     ),
     Field(
-        "normalization", "choice", ("batch", "instance", "group", "weight", "layer", "none"), title="Normalization",
+        "normalization",
+        "choice",
+        ("batch", "instance", "group", "weight", "layer", "none"),
+        title="Normalization",
         meaning="what the layers near the output normalize by (AdaIN counts as instance, weight demodulation as weight)",
     ),
     Field(
-        "last_nonlinearity", "choice", ("tanh", "sigmoid", "none"), title="Last non-linearity",
+        "last_nonlinearity",
+        "choice",
+        ("tanh", "sigmoid", "none"),
+        title="Last non-linearity",
         meaning="function after the last layer; none also where values are only clipped",
     ),
     Field(
-        "skip_connections", "flag", title="Skip connections",
+        "skip_connections",
+        "flag",
+        title="Skip connections",
         meaning="features carried past several stages (U-Net, skip generator); residual blocks alone do not count",
     ),
     Field(
-        "adversarial", "flag", title="Adversarial loss", group="loss",
+        "adversarial",
+        "flag",
+        title="Adversarial loss",
+        group="loss",
         meaning="a discriminator took part in training what makes the pixels",
     ),
 )
 
-# %% ../nbs/01_vocabulary.ipynb #ff1030e0
+# %% ../nbs/01_vocabulary.ipynb #dbc24693
 def _count(name: str, *, to: int, most: int, low: int = 0, unit: str = "", meaning: str = "") -> Field:
     "A published count: coded as 0..1 over RED116 (`low`..`to`), allowed up to `most` (RED140)"
     return Field(name, "number", (), (0, most), unit, name.replace("_", " "), meaning, scale=(low, to))
@@ -109,19 +139,42 @@ PUBLISHED = (
     _count("n_fc", to=40, most=201, unit="layers", meaning="fully connected layers"),
     _count("n_pool", to=35, most=46, unit="layers", meaning="pooling layers"),
     _count("n_norm", to=57, most=235, unit="layers", meaning="normalization layers"),
-    _count("n_filters", to=8365, most=8365, unit="filters", meaning="sum over layers; 999999 in RED140 is a placeholder"),
+    _count(
+        "n_filters",
+        to=8365,
+        most=8365,
+        unit="filters",
+        meaning="sum over layers; 999999 in RED140 is a placeholder",
+    ),
     _count("n_blocks", to=15, most=155, unit="blocks"),
     _count("n_layers_per_block", to=20, most=20, unit="layers"),
     _count("n_params", low=300304, to=266907367, most=2_000_000_000, unit="weights"),
     _code("norm_type", "batch", "instance", "none_or_weight", "other", "other_vae"),
     _code("last_layer_nonlinearity", "relu", "tanh", "leaky_relu_or_none", "sigmoid", "code_4", "code_5"),
     _code("block_nonlinearity", "elu", "relu", "leaky_relu", "other", "code_4", "code_5"),
-    Field("skip_connection", "flag", title="skip connection", meaning="LGPN's comments call this column up-sampling"),
-    _code("up_sampling_type", "interpolation", "transposed", meaning="labels look unreliable: 19 of 29 known agree"),
+    Field(
+        "skip_connection",
+        "flag",
+        title="skip connection",
+        meaning="LGPN's comments call this column up-sampling",
+    ),
+    _code(
+        "up_sampling_type",
+        "interpolation",
+        "transposed",
+        meaning="labels look unreliable: 19 of 29 known agree",
+    ),
     Field("down_sampling", "flag", title="down-sampling", meaning="the generator has an encoder"),
-    _loss("L1"), _loss("L2", meaning="also gradient penalties"), _loss("MSE"), _loss("MMD"),
-    _loss("adversarial", meaning="non-saturating or minimax"), _loss("WGAN"), _loss("KL"), _loss("hinge"),
-    _loss("LS", meaning="least squares"), _loss("CE", meaning="cross entropy"),
+    _loss("L1"),
+    _loss("L2", meaning="also gradient penalties"),
+    _loss("MSE"),
+    _loss("MMD"),
+    _loss("adversarial", meaning="non-saturating or minimax"),
+    _loss("WGAN"),
+    _loss("KL"),
+    _loss("hinge"),
+    _loss("LS", meaning="least squares"),
+    _loss("CE", meaning="cross entropy"),
 )
 
 
@@ -132,14 +185,16 @@ def field_named(name: str, *, fields: tuple[Field, ...] = FIELDS) -> Field:
             return field
     raise choice_error("hyperparameter", name, tuple(field.name for field in fields))
 
-# %% ../nbs/01_vocabulary.ipynb #4ccd3902
+# %% ../nbs/01_vocabulary.ipynb #a4871308
 class Hyperparameters(Mapping):
     "What is known of one generator: an immutable mapping from field names to checked values; missing is unknown"
 
     __slots__ = ("_held", "fields")
 
     def __init__(self, values: Mapping | None = None, *, fields: tuple[Field, ...] = FIELDS):
-        known = {name: field_named(name, fields=fields).checked(value) for name, value in (values or {}).items()}
+        known = {
+            name: field_named(name, fields=fields).checked(value) for name, value in (values or {}).items()
+        }
         held = {field.name: known[field.name] for field in fields if field.name in known}
         object.__setattr__(self, "_held", held)
         object.__setattr__(self, "fields", fields)
@@ -180,7 +235,7 @@ def _restored(values: dict, fields: tuple[Field, ...]) -> Hyperparameters:
     "For pickle and copy"
     return Hyperparameters(values, fields=fields)
 
-# %% ../nbs/01_vocabulary.ipynb #8cf33b33
+# %% ../nbs/01_vocabulary.ipynb #1116405a
 def layout(fields: tuple[Field, ...] = FIELDS) -> dict[str, slice]:
     "Which places of the code belong to each field, in order"
     places, start = {}, 0
@@ -218,7 +273,9 @@ def decode(vector: np.ndarray, mask: np.ndarray, *, fields: tuple[Field, ...] = 
     vector, mask = np.asarray(vector, float), np.asarray(mask, bool)
     size = sum(field.width for field in fields)
     if vector.shape != (size,) or mask.shape != (size,):
-        raise DeepnbError(f"decode needs a vector and a mask of {size} places, got {vector.shape} and {mask.shape}.")
+        raise DeepnbError(
+            f"decode needs a vector and a mask of {size} places, got {vector.shape} and {mask.shape}."
+        )
     values = {}
     for field in fields:
         place = layout(fields)[field.name]
@@ -234,7 +291,7 @@ def decode(vector: np.ndarray, mask: np.ndarray, *, fields: tuple[Field, ...] = 
             values[field.name] = int(np.clip(round(low + float(code[0]) * (high - low)), *field.range))
     return Hyperparameters(values, fields=fields)
 
-# %% ../nbs/01_vocabulary.ipynb #c6a81a5e
+# %% ../nbs/01_vocabulary.ipynb #24e63ab5
 @cache
 def _rows(name: str) -> tuple[dict, ...]:
     "Rows of a published table"
@@ -269,18 +326,20 @@ def leave_out_sets() -> dict[int, tuple[str, ...]]:
             sets[int(row["test_set"])] += (row["name"],)
     return sets
 
-# %% ../nbs/01_vocabulary.ipynb #3b20faef
-TO_DEEPNB = MappingProxyType({
-    ("norm_type", "batch"): ("normalization", "batch"),
-    ("norm_type", "instance"): ("normalization", "instance"),
-    ("last_layer_nonlinearity", "tanh"): ("last_nonlinearity", "tanh"),
-    ("last_layer_nonlinearity", "sigmoid"): ("last_nonlinearity", "sigmoid"),
-    ("skip_connection", True): ("skip_connections", True),
-    ("loss_adversarial", True): ("adversarial", True),
-    ("loss_WGAN", True): ("adversarial", True),
-    ("loss_hinge", True): ("adversarial", True),
-    ("loss_LS", True): ("adversarial", True),
-})
+# %% ../nbs/01_vocabulary.ipynb #50e105e7
+TO_DEEPNB = MappingProxyType(
+    {
+        ("norm_type", "batch"): ("normalization", "batch"),
+        ("norm_type", "instance"): ("normalization", "instance"),
+        ("last_layer_nonlinearity", "tanh"): ("last_nonlinearity", "tanh"),
+        ("last_layer_nonlinearity", "sigmoid"): ("last_nonlinearity", "sigmoid"),
+        ("skip_connection", True): ("skip_connections", True),
+        ("loss_adversarial", True): ("adversarial", True),
+        ("loss_WGAN", True): ("adversarial", True),
+        ("loss_hinge", True): ("adversarial", True),
+        ("loss_LS", True): ("adversarial", True),
+    }
+)
 
 
 def to_deepnb(published: Hyperparameters) -> Hyperparameters:
@@ -289,7 +348,7 @@ def to_deepnb(published: Hyperparameters) -> Hyperparameters:
         raise DeepnbError("to_deepnb needs hyperparameters of the PUBLISHED vocabulary, got others.")
     return Hyperparameters(dict(TO_DEEPNB[item] for item in published.items() if item in TO_DEEPNB))
 
-# %% ../nbs/01_vocabulary.ipynb #00d3eb32
+# %% ../nbs/01_vocabulary.ipynb #58039651
 @dataclass(frozen=True)
 class Generator:
     "A known generator: name, `lineage` (shared base model or decoder), kind of output, what is certain, year or None"
@@ -306,7 +365,9 @@ class Generator:
 def _generators() -> tuple[Generator, ...]:
     "The shipped list"
     rows = json.loads(data_path("data", "generators.json").read_text(encoding="utf-8"))
-    return tuple(Generator(**{**row, "hyperparameters": Hyperparameters(row["hyperparameters"])}) for row in rows)
+    return tuple(
+        Generator(**{**row, "hyperparameters": Hyperparameters(row["hyperparameters"])}) for row in rows
+    )
 
 
 def generators() -> dict[str, Generator]:
