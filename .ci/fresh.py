@@ -37,7 +37,7 @@ def main():
         for name in ("nbs", "deepnb"):
             shutil.copytree(ROOT / name, copy / name, ignore=skip, symlinks=True)
         for path in (copy / "deepnb").glob("*.py"):
-            if path.name != "__init__.py":
+            if not path.name.startswith("__"):
                 path.unlink()  # so that a module without a page is noticed
         environment = {**os.environ, "PYTHONPATH": str(copy)}
         for command in ("nbdev_export", "nbdev_clean"):

@@ -12,8 +12,8 @@ RUNS = 9
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
     "import deepnb": [sys.executable, "-c", "import deepnb"],
-    "deepnb --help": [sys.executable, "-m", "deepnb.cli", "--help"],
-    "deepnb version": [sys.executable, "-m", "deepnb.cli", "version"],
+    "deepnb --help": [sys.executable, "-m", "deepnb", "--help"],
+    "deepnb version": [sys.executable, "-m", "deepnb", "version"],
     "import torch": [sys.executable, "-c", "import torch"],
 }
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['parse_parts', 'make_parser', 'main']
 
-# %% ../nbs/62_cli.ipynb #00ce343b
+# %% ../nbs/62_cli.ipynb #0fdd13bb
 import argparse
 import json
 import os
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from . import __version__
 
-# %% ../nbs/62_cli.ipynb #9c22fa3e
+# %% ../nbs/62_cli.ipynb #2782bf7e
 def parse_parts(text: str):
     """The plan of parts behind the words of `--parts`
 
@@ -41,7 +41,7 @@ def parse_parts(text: str):
         return regions(tuple(numbers))
     return joint(regions=tuple(numbers[:2]), bands=numbers[2])
 
-# %% ../nbs/62_cli.ipynb #43e548cd
+# %% ../nbs/62_cli.ipynb #6432f098
 def _say(*lines, indent="", file=None):
     "Print each line wrapped to the terminal, at most 100 characters wide"
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
@@ -49,7 +49,7 @@ def _say(*lines, indent="", file=None):
         text = " ".join(line.split())
         print(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent), file=file)
 
-# %% ../nbs/62_cli.ipynb #70a9b507
+# %% ../nbs/62_cli.ipynb #a5dcdfd8
 def _told(name, error, as_json):
     "Tell a refusal in words, and with --json as an object too"
     from deepnb.core import PictureError
@@ -63,7 +63,7 @@ def _told(name, error, as_json):
     if as_json:
         print(refusal_line(str(name), cause, message=message), flush=True)
 
-# %% ../nbs/62_cli.ipynb #0fbbcef0
+# %% ../nbs/62_cli.ipynb #9f6312c0
 def _fault(error):
     if os.environ.get("DEEPNB_DEBUG"):
         raise error
@@ -72,7 +72,7 @@ def _fault(error):
         "Set DEEPNB_DEBUG=1 and run the command again to see where."
     )
 
-# %% ../nbs/62_cli.ipynb #51677d4d
+# %% ../nbs/62_cli.ipynb #9e4d945a
 def _open_reader(args):
     from deepnb.core import require
 
@@ -81,7 +81,7 @@ def _open_reader(args):
 
     return Reader.load(args.reader, device=args.device)
 
-# %% ../nbs/62_cli.ipynb #5ab85ab5
+# %% ../nbs/62_cli.ipynb #5e2ed17d
 class _Asked:
     "The pictures of one command: answers those that can be read, tells and counts the others"
 
@@ -115,7 +115,7 @@ class _Asked:
     def exit_code(self):
         return 1 if self.refused else 0
 
-# %% ../nbs/62_cli.ipynb #ba734e2b
+# %% ../nbs/62_cli.ipynb #2a3d3bf1
 def _read(args, reader):
     from deepnb.batch import find_pictures, write_parquet
     from deepnb.core import PictureError
@@ -139,7 +139,7 @@ def _read(args, reader):
         print(f"{args.parquet}: {len(readings)} pictures.", file=sys.stderr)
     return asked.exit_code
 
-# %% ../nbs/62_cli.ipynb #8630eff5
+# %% ../nbs/62_cli.ipynb #f0d6929b
 def _shower(args, paths):
     "The function that prints one reading in the form that was asked for"
     if args.json:
@@ -150,7 +150,7 @@ def _shower(args, paths):
         return lambda path, reading: print(_row(path, reading, wide), flush=True)
     return lambda path, reading: _words(path, reading)
 
-# %% ../nbs/62_cli.ipynb #b1f0180f
+# %% ../nbs/62_cli.ipynb #7a5550af
 def _row(path, reading, wide):
     source = max(reading.sources, key=lambda source: source.probability, default=None)
     if source is None or reading.unknown_source >= source.probability:
@@ -160,7 +160,7 @@ def _row(path, reading, wide):
     numbers = f"{reading.probability:>5.2f}  {reading.score:>+6.2f}"
     return f"{str(path):<{wide}}  {reading.verdict.value:<10}  {numbers}  {source}"
 
-# %% ../nbs/62_cli.ipynb #dc01ac29
+# %% ../nbs/62_cli.ipynb #6b931bad
 def _words(path, reading, explanation=None):
     from deepnb.report import sentences
 
@@ -168,7 +168,7 @@ def _words(path, reading, explanation=None):
     _say(*sentences(reading, explanation), indent="  ")
     print(flush=True)
 
-# %% ../nbs/62_cli.ipynb #798ca2a4
+# %% ../nbs/62_cli.ipynb #82b15f34
 def _explained(args, reader, picture):
     "The reading and the explanation of one picture, as the options of the command say"
     from deepnb.explanation import explain
@@ -177,7 +177,7 @@ def _explained(args, reader, picture):
     explanation = explain(picture, reader=reader, seed=args.seed, receipt=not args.no_receipt, **words)
     return reader.read(picture), explanation
 
-# %% ../nbs/62_cli.ipynb #c8593532
+# %% ../nbs/62_cli.ipynb #1b223a2b
 def _explain(args, reader):
     asked = _Asked(args, reader)
     for path, (reading, explanation) in asked.answers([Path(args.picture)], partial(_explained, args)):
@@ -191,7 +191,7 @@ def _explain(args, reader):
             _write_page(args.html, path, reading, explanation)
     return asked.exit_code
 
-# %% ../nbs/62_cli.ipynb #2349b9da
+# %% ../nbs/62_cli.ipynb #d81740a8
 def _draw_text(explanation):
     "Regions as a grid of numbers, bands as a list, in logits"
     if explanation.grid and len(explanation.by_region()):
@@ -207,7 +207,7 @@ def _draw_text(explanation):
         for low, high, value in zip(edges[:-1], edges[1:], explanation.by_band(), strict=True):
             print(f"    {low:.3f} to {high:.3f}  {value:>+7.3f}")
 
-# %% ../nbs/62_cli.ipynb #a6c3c023
+# %% ../nbs/62_cli.ipynb #34f2f24b
 def _write_page(out, picture, reading, explanation):
     from deepnb.report import save_report
 
@@ -216,7 +216,7 @@ def _write_page(out, picture, reading, explanation):
     save_report(reading, explanation, out)
     print(f"Written: {out}", file=sys.stderr)
 
-# %% ../nbs/62_cli.ipynb #097c9e8a
+# %% ../nbs/62_cli.ipynb #2942b368
 def _compare(args, reader):
     asked = _Asked(args, reader)
     paths = [Path(args.a), Path(args.b)]
@@ -231,7 +231,7 @@ def _compare(args, reader):
         _say(comparison.sentence, indent="  ")
     return 0
 
-# %% ../nbs/62_cli.ipynb #5e1c38cb
+# %% ../nbs/62_cli.ipynb #a27fbf09
 def _stress(args, reader):
     asked = _Asked(args, reader)
     for path, stress in asked.answers([Path(args.picture)], lambda reader, picture: reader.stress(picture)):
@@ -246,7 +246,7 @@ def _stress(args, reader):
             print(f"    {step.name:<{wide}}  {step.verdict.value:<10}  {numbers}")
     return asked.exit_code
 
-# %% ../nbs/62_cli.ipynb #7849007a
+# %% ../nbs/62_cli.ipynb #d952381f
 def _train(args, reader):
     from deepnb.core import require
 
@@ -266,7 +266,7 @@ def _train(args, reader):
         print(f"Written: {args.release}, reader {made.name}. Use it with --reader {args.release}")
     return 0
 
-# %% ../nbs/62_cli.ipynb #a7537d7f
+# %% ../nbs/62_cli.ipynb #0f299ed1
 def _evaluate(args, reader):
     from deepnb.core import ChoiceError
 
@@ -281,7 +281,7 @@ def _evaluate(args, reader):
         print(evaluate(args.protocol))
     return 0
 
-# %% ../nbs/62_cli.ipynb #29d165d5
+# %% ../nbs/62_cli.ipynb #0662adfa
 def _lab(args, reader):
     from deepnb.installation import has_display, open_lab
 
@@ -293,7 +293,7 @@ def _lab(args, reader):
         return 0
     return open_lab(args.notebook, browser=not args.no_browser, port=args.port)
 
-# %% ../nbs/62_cli.ipynb #0e4e535b
+# %% ../nbs/62_cli.ipynb #3c19a552
 def _doctor(args, reader):
     from deepnb.installation import checkup, checkup_words
 
@@ -301,12 +301,12 @@ def _doctor(args, reader):
     print(json.dumps(found) if args.json else "\n".join(checkup_words(found)))
     return 0 if found["reader"] else 1
 
-# %% ../nbs/62_cli.ipynb #be5ef42c
+# %% ../nbs/62_cli.ipynb #504c3659
 def _version(args, reader):
     print(f"deepnb {__version__}")
     return 0
 
-# %% ../nbs/62_cli.ipynb #bf75c24e
+# %% ../nbs/62_cli.ipynb #277beddc
 def make_parser() -> argparse.ArgumentParser:
     "The parser of the command line; every command has its help and its function as `run`"
     parser = argparse.ArgumentParser(
@@ -329,16 +329,16 @@ def make_parser() -> argparse.ArgumentParser:
     _add_house(command)
     return parser
 
-# %% ../nbs/62_cli.ipynb #4673f4b8
+# %% ../nbs/62_cli.ipynb #dd25e2f7
 def _takes_reader(parser):
     parser.add_argument("--reader", default="default", help="name or folder of a reader")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
-# %% ../nbs/62_cli.ipynb #8fa12081
+# %% ../nbs/62_cli.ipynb #ac46e2fa
 def _takes_json(parser):
     parser.add_argument("--json", action="store_true", help="print one JSON object a line and nothing else")
 
-# %% ../nbs/62_cli.ipynb #b1a57120
+# %% ../nbs/62_cli.ipynb #de09e178
 def _takes_explaining(parser):
     parser.add_argument("picture", metavar="FILE")
     parser.add_argument("--score", default="generated", help="such as up_sampling:nearest")
@@ -348,7 +348,7 @@ def _takes_explaining(parser):
     parser.add_argument("--no-receipt", action="store_true", help="skip the check of the explanation; faster")
     _takes_reader(parser)
 
-# %% ../nbs/62_cli.ipynb #5fd651d1
+# %% ../nbs/62_cli.ipynb #97cbd7bc
 def _add_pictures(command):
     read = command("read", _read, "say what each picture carries")
     read.add_argument("pictures", nargs="+", metavar="FILE|FOLDER", help="a folder: the pictures in it")
@@ -373,7 +373,7 @@ def _add_pictures(command):
         _takes_json(parser)
         _takes_reader(parser)
 
-# %% ../nbs/62_cli.ipynb #9706c4b1
+# %% ../nbs/62_cli.ipynb #40b27ed0
 def _add_science(command):
     train = command("train", _train, "train a reader on the corpus")
     train.add_argument("--out", required=True, help="folder for the weights; a run cut short goes on there")
@@ -391,7 +391,7 @@ def _add_science(command):
     evaluate.add_argument("--fake", metavar="FOLDER", help="your own generated pictures")
     _takes_reader(evaluate)
 
-# %% ../nbs/62_cli.ipynb #9807d67c
+# %% ../nbs/62_cli.ipynb #2ba8115b
 def _add_house(command):
     lab = command("lab", _lab, "open the guide in JupyterLab")
     lab.add_argument("notebook", nargs="?", metavar="NOTEBOOK", help="another notebook than the guide")
@@ -403,7 +403,7 @@ def _add_house(command):
     _takes_reader(doctor)
     command("version", _version, "print the version")
 
-# %% ../nbs/62_cli.ipynb #588134a9
+# %% ../nbs/62_cli.ipynb #b42d06e9
 def main(
     argv: list[str] | None = None,  # the words after `deepnb`; None: those of this process
     *,
@@ -428,7 +428,3 @@ def main(
         text = str(error) if isinstance(error, DeepnbError | OSError) else _fault(error)
         print(f"deepnb {args.command}: {text}", file=sys.stderr)
         return 2 if isinstance(error, ChoiceError) else 1
-
-# %% ../nbs/62_cli.ipynb #019d5ad6
-if __name__ == "__main__":
-    sys.exit(main())

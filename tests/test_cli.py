@@ -367,7 +367,7 @@ def test_evaluate_wants_both_folders(ask, tmp_path):
 
 
 def terminal(*words, timeout=120, **environment):
-    command = [sys.executable, "-m", "deepnb.cli", *words]
+    command = [sys.executable, "-m", "deepnb", *words]
     held = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL, "timeout": timeout}
     return subprocess.run(command, env={**os.environ, **environment}, **held)
 
@@ -386,7 +386,7 @@ def test_lab_never_blocks_where_nobody_sits():
 
 def test_a_reader_of_the_pipe_may_leave(folder):
     names = " ".join(f"{folder}/{name}.jpg" for name in "xyz")
-    code = f"{sys.executable} -m deepnb.cli read --json {names} | head -n 1"
+    code = f"{sys.executable} -m deepnb read --json {names} | head -n 1"
     run = subprocess.run(code, shell=True, capture_output=True, text=True, timeout=60)
     assert "Traceback" not in run.stderr and "BrokenPipe" not in run.stderr
 
