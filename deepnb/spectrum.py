@@ -114,11 +114,13 @@ def peaks(
     """
     level = log_spectrum(pixels)
     height, width = level.shape
-    half = np.fft.ifftshift(level)[:, : width // 2 + 1]
+    full = np.fft.ifftshift(level)
+    half = full[:, : width // 2 + 1]
     rings, cycles = _rings(height, width), frequencies(height, width)
     above = half - _quantile_by_ring(half, rings, 0.5)[rings]
-    around = [np.roll(half, (i, j), (0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
-    found = np.argwhere((above >= least) & (cycles >= lowest) & (half >= np.max(around, 0)))
+    around = [np.roll(full, (i, j), (0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
+    highest = np.max(around, 0)[:, : half.shape[1]]
+    found = np.argwhere((above >= least) & (cycles >= lowest) & (half >= highest))
     found = sorted(found.tolist(), key=lambda cell: -above[tuple(cell)])
     ys, xs = np.fft.fftfreq(height), np.fft.rfftfreq(width)
     points = [Peak(*map(float, (xs[j], ys[i], cycles[i, j], above[i, j]))) for i, j in found]
