@@ -6,14 +6,14 @@
 __all__ = ['HIGH_PASS', 'GRAY', 'CUTOFF', 'CONSTRAINT_WEIGHTS', 'high_pass_weight', 'HighPass', 'FingerprintConfig', 'Normalize',
            'FingerprintNetwork', 'gray', 'constraints']
 
-# %% ../nbs/20_fen.ipynb #00fd014a
+# %% ../nbs/20_fen.ipynb #50d72bd3
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# %% ../nbs/20_fen.ipynb #481c1802
+# %% ../nbs/20_fen.ipynb #e40a6ba4
 HIGH_PASS = (  # (name, rows of integer weights, divisor)
     ("first difference, across", ((-1, 1, 0),), 1),
     ("first difference, down", ((-1,), (1,), (0,)), 1),
@@ -29,7 +29,7 @@ HIGH_PASS = (  # (name, rows of integer weights, divisor)
     ),
 )
 
-# %% ../nbs/20_fen.ipynb #a483fa47
+# %% ../nbs/20_fen.ipynb #ae21f5c6
 def high_pass_weight() -> Tensor:
     """The kernels of `HIGH_PASS` for each color, `(24, 3, 5, 5)`, as one dense convolution
 
@@ -44,7 +44,7 @@ def high_pass_weight() -> Tensor:
             weight[3 * k + c, c, top : top + kernel.shape[0], left : left + kernel.shape[1]] = kernel
     return weight
 
-# %% ../nbs/20_fen.ipynb #f05ae984
+# %% ../nbs/20_fen.ipynb #623b6e53
 class HighPass(nn.Module):
     """Residuals of a picture: `(N, 3, H, W)` in [0, 1] to `(N, 24, H, W)` in (-1, 1); nothing is learned
 
@@ -60,7 +60,7 @@ class HighPass(nn.Module):
         padded = F.pad(255.0 * x - 128.0, (2, 2, 2, 2), mode="reflect")  # (N, 3, H + 4, W + 4)
         return torch.tanh(F.conv2d(padded, self.weight) / self.knee)  # (N, 24, H, W)
 
-# %% ../nbs/20_fen.ipynb #3fcca8f5
+# %% ../nbs/20_fen.ipynb #1c85b97d
 @dataclass(frozen=True)
 class FingerprintConfig:
     """Shape of a fingerprint network; `paper()` and `light()` are the two that we use
@@ -88,14 +88,14 @@ class FingerprintConfig:
         """
         return cls(17, 64, front_end="none", batch_norm=True, padding="zeros", gain=None)
 
-# %% ../nbs/20_fen.ipynb #f51cc94a
+# %% ../nbs/20_fen.ipynb #04b0d0a8
 class Normalize(nn.Module):
     """The paper's input scaling: `(x - 0.6490) / 0.1269` on every channel, for `x` in [0, 1]"""
 
     def forward(self, x: Tensor) -> Tensor:
         return (x - 0.6490) / 0.1269
 
-# %% ../nbs/20_fen.ipynb #9b9e41ee
+# %% ../nbs/20_fen.ipynb #0810aa4d
 class FingerprintNetwork(nn.Module):
     """Estimate the fingerprint: `(N, 3, H, W)` in [0, 1] to `(N, 3, H, W)`, signed, about [-1, 1] after
     training
@@ -128,17 +128,17 @@ class FingerprintNetwork(nn.Module):
             return trace
         return self.config.gain * (trace - trace.mean((2, 3), keepdim=True))
 
-# %% ../nbs/20_fen.ipynb #eff5c34a
+# %% ../nbs/20_fen.ipynb #c9eda5ba
 GRAY = (0.299, 0.587, 0.114)
 CUTOFF = 0.195  # cycles per pixel: 25 of 128, the paper's window at the size where it is meaningful
 CONSTRAINT_WEIGHTS = {"low": 0.05, "high": 0.01, "magnitude": 0.05, "symmetry": 0.1}
 
-# %% ../nbs/20_fen.ipynb #6042dc18
+# %% ../nbs/20_fen.ipynb #f7e2fdab
 def gray(fingerprint: Tensor) -> Tensor:
     "One luminance channel: `(N, 3, H, W)` to `(N, H, W)`, by the weights of `GRAY`"
     return (fingerprint * fingerprint.new_tensor(GRAY)[:, None, None]).sum(1)
 
-# %% ../nbs/20_fen.ipynb #10e171dd
+# %% ../nbs/20_fen.ipynb #b7d90d43
 def constraints(fingerprint: Tensor, *, cutoff: float = CUTOFF) -> dict[str, Tensor]:
     """The four losses that make an output a fingerprint, each a scalar; square crops only (symmetry needs it)
 

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['checkpoint_reader', 'calibrate_scores', 'answer_corpus', 'fit_pairs', 'skill_interval', 'judge_fields',
-           'calibrate_heads', 'write_card', 'release']
+           'calibrate_heads', 'write_card', 'release_reader']
 
-# %% ../nbs/33_release.ipynb #45ccd1c3
+# %% ../nbs/33_release.ipynb #da13365f
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ from .scores import Scores, announce, score_corpus
 from .source import NetworkConfig, TraceNetwork, pooled
 from .training import CODED, design_targets, load_checkpoint
 
-# %% ../nbs/33_release.ipynb #799cb554
+# %% ../nbs/33_release.ipynb #5becd19f
 def checkpoint_reader(folder: str | Path, *, name: str, version: str, known_until: str = "") -> Reader:
     "An uncalibrated reader from a training's folder. Raises `WeightsError` when there is no whole checkpoint"
     from safetensors import SafetensorError, safe_open
@@ -45,7 +45,7 @@ def checkpoint_reader(folder: str | Path, *, name: str, version: str, known_unti
     settings = ReaderSettings(name, version, network.config, silent, known_until=known_until, facts=about)
     return Reader(network, settings, sha256=f"unreleased-{facts['step']}")
 
-# %% ../nbs/33_release.ipynb #6e2b7b83
+# %% ../nbs/33_release.ipynb #88f02fde
 def calibrate_scores(scores: Scores, model: str, *, most: float = 0.01) -> Calibration:
     "A `Calibration` for one model of a score table: generated pictures, photographs, camera originals"
     kept = scores.where(lambda p: p.kind in ("generated", "camera", "dataset_real"))
@@ -65,7 +65,7 @@ def calibrate_scores(scores: Scores, model: str, *, most: float = 0.01) -> Calib
         most=most,
     )
 
-# %% ../nbs/33_release.ipynb #0cb6e7aa
+# %% ../nbs/33_release.ipynb #d65baf4e
 def answer_corpus(
     reader: Reader, corpus: Corpus, *, progress: bool = True
 ) -> list[tuple[Item, dict[str, np.ndarray]]]:
@@ -82,7 +82,7 @@ def answer_corpus(
             found.append((item, kept))
     return found
 
-# %% ../nbs/33_release.ipynb #ff7eb154
+# %% ../nbs/33_release.ipynb #79cdfb17
 def fit_pairs(
     embeddings: np.ndarray, makers: Sequence[str], *, seed: int = 0, most: int = 20_000
 ) -> tuple[float, float]:
@@ -101,7 +101,7 @@ def fit_pairs(
     cosines = (embeddings[first[chosen]] * embeddings[second[chosen]]).sum(1)
     return fit_platt(cosines, same[chosen].astype(int))
 
-# %% ../nbs/33_release.ipynb #e6018a84
+# %% ../nbs/33_release.ipynb #da32d342
 def skill_interval(
     right: Sequence[float],
     blind: Sequence[float],
@@ -119,7 +119,7 @@ def skill_interval(
     drawn = seeded(seed, "skill").choice(means, (draws, len(means))).mean(1)
     return float(means.mean()), *(float(v) for v in np.quantile(drawn, [0.05, 0.95]))
 
-# %% ../nbs/33_release.ipynb #91899911
+# %% ../nbs/33_release.ipynb #460f16c2
 def judge_fields(answered, *, network: NetworkConfig, seen_lineages: frozenset[str], train: Sequence[str]):
     """Rows `(field, informative, blind guess, skill, low, high, lineages)` on lineages never trained on
 
@@ -144,7 +144,7 @@ def judge_fields(answered, *, network: NetworkConfig, seen_lineages: frozenset[s
         start += len(values)
     return rows
 
-# %% ../nbs/33_release.ipynb #1a713716
+# %% ../nbs/33_release.ipynb #61f68f19
 def calibrate_heads(reader: Reader, answered, corpus: Corpus) -> tuple[ReaderSettings, list]:
     "Settings with the curves of `processed`, `same`, `known` and the informative fields; rows of `judge_fields`"
     settings, sources = reader.settings, set(reader.settings.network.sources)
@@ -174,7 +174,7 @@ def calibrate_heads(reader: Reader, answered, corpus: Corpus) -> tuple[ReaderSet
         rows,
     )
 
-# %% ../nbs/33_release.ipynb #6f9c730b
+# %% ../nbs/33_release.ipynb #dd84c5ee
 def write_card(reader: Reader, scores: Scores, rows: Sequence, *, hours: float) -> str:
     "The model card as Markdown: what was learned from what, the tables, the limits"
     s, recipe = reader.settings, reader.settings.facts["recipe"]
@@ -212,8 +212,8 @@ among the cameras; the picture branch reads content and style too; trace removal
 defeat it; not for legal proof.
 """
 
-# %% ../nbs/33_release.ipynb #2af65848
-def release(
+# %% ../nbs/33_release.ipynb #4af35742
+def release_reader(
     checkpoint: str | Path,
     out: str | Path,
     *,

@@ -7,7 +7,7 @@ __all__ = ['PRETRAINED_SHA256', 'CODED', 'LOSS_WEIGHTS', 'Recipe', 'pretrained_b
            'Labels', 'label_items', 'cut', 'Batches', 'losses', 'save_checkpoint', 'load_checkpoint', 'plan_network',
            'new_network', 'rate_at', 'make_optimizer', 'take_step', 'train']
 
-# %% ../nbs/30_training.ipynb #b8e1e417
+# %% ../nbs/30_training.ipynb #70a1ea6f
 import csv
 import json
 import time
@@ -28,7 +28,7 @@ from .pn import parsing_loss
 from .source import BRANCHES, Backbone, NetworkConfig, TraceNetwork
 from .vocabulary import FIELDS, generators
 
-# %% ../nbs/30_training.ipynb #d8c68c04
+# %% ../nbs/30_training.ipynb #1f2c5af5
 @dataclass(frozen=True)
 class Recipe:
     """What a training does; `train` takes nothing else
@@ -56,10 +56,10 @@ class Recipe:
     threads: int = 2
     every: float = 180.0
 
-# %% ../nbs/30_training.ipynb #3125cc59
+# %% ../nbs/30_training.ipynb #19bedf14
 PRETRAINED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
-# %% ../nbs/30_training.ipynb #c60a8b8c
+# %% ../nbs/30_training.ipynb #d83936cf
 def pretrained_backbone(last: int) -> Backbone:
     """EfficientNet-Lite0 up to block `last` with ImageNet weights, as a `Backbone`
 
@@ -88,12 +88,12 @@ def _fill(conv: nn.Module, state: dict, convolution: str, norm: str) -> None:
     conv.gain.copy_(gain)
     conv.shift.copy_(state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * gain)
 
-# %% ../nbs/30_training.ipynb #0b34483e
+# %% ../nbs/30_training.ipynb #43755e6a
 CODED = tuple(
     (f.name, tuple(f.values) if f.kind == "choice" else ("no", "yes")) for f in FIELDS if f.kind != "number"
 )
 
-# %% ../nbs/30_training.ipynb #60dd8111
+# %% ../nbs/30_training.ipynb #8526cc70
 def design_targets(name: str) -> tuple[int, ...]:
     "Index of the value of each coded field for a generator's name, -1 where it is not certain"
     known = generators().get(name.removesuffix("__up"))
@@ -105,7 +105,7 @@ def design_targets(name: str) -> tuple[int, ...]:
         index.append(choices.index(word) if word in choices else -1)
     return tuple(index)
 
-# %% ../nbs/30_training.ipynb #44f27292
+# %% ../nbs/30_training.ipynb #4c53065e
 def cluster_designs(designs: Sequence[tuple[int, ...]], *, clusters: int, seed: int = 0):
     """Group designs by k-means on their coded fields: `(index (G,), centers (K, V))`
 
@@ -127,7 +127,7 @@ def cluster_designs(designs: Sequence[tuple[int, ...]], *, clusters: int, seed: 
     )
     return index, centers.astype(np.float32)
 
-# %% ../nbs/30_training.ipynb #9fa75571
+# %% ../nbs/30_training.ipynb #4761fde3
 @dataclass(frozen=True)
 class Labels:
     "Labels of one picture, -1 where unknown; `fields` one index a coded field"
@@ -138,7 +138,7 @@ class Labels:
     cluster: int
     fields: tuple[int, ...]
 
-# %% ../nbs/30_training.ipynb #5a6d7d2a
+# %% ../nbs/30_training.ipynb #01c7e826
 def label_items(items: Sequence[Item], config: NetworkConfig, clusters: dict[str, int]) -> list[Labels]:
     "Labels of every item, by the lists of sources in `config` and of clusters by generator"
     sources = {name: i for i, name in enumerate(config.sources)}
@@ -158,7 +158,7 @@ def label_items(items: Sequence[Item], config: NetworkConfig, clusters: dict[str
         )
     return labels
 
-# %% ../nbs/30_training.ipynb #97a992c1
+# %% ../nbs/30_training.ipynb #2f837d94
 def cut(pixels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     "A random square of `size` px, `(size, size, 3)`; pictures that are too small are repeated at their edges"
     pad = [(0, max(0, size - side)) for side in pixels.shape[:2]]
@@ -166,7 +166,7 @@ def cut(pixels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     top, left = (int(rng.integers(side - size + 1)) for side in pixels.shape[:2])
     return pixels[top : top + size, left : left + size]
 
-# %% ../nbs/30_training.ipynb #42bae609
+# %% ../nbs/30_training.ipynb #eb12fddb
 class Batches(torch.utils.data.Dataset):
     """Batches by step: `batches[step]` gives `pixels` `(B, S, S, 3)` uint8 and one integer array a label
 
@@ -223,7 +223,7 @@ class Batches(torch.utils.data.Dataset):
         }
         return {"pixels": np.stack([self.sample(*place) for place in places]), **columns}
 
-# %% ../nbs/30_training.ipynb #3bbc285a
+# %% ../nbs/30_training.ipynb #927f588d
 LOSS_WEIGHTS = {
     "generated": 1.0,
     "branches": 0.3,
@@ -233,7 +233,7 @@ LOSS_WEIGHTS = {
     "fingerprint": 0.1,
 }
 
-# %% ../nbs/30_training.ipynb #25b9b6f8
+# %% ../nbs/30_training.ipynb #6343d5b7
 def losses(
     answer: dict[str, Tensor], batch: dict[str, Tensor], network: TraceNetwork, *, smoothing: float = 0.03
 ):
@@ -256,7 +256,7 @@ def losses(
         "fingerprint": sum(CONSTRAINT_WEIGHTS[name] * value for name, value in trace.items()),
     }
 
-# %% ../nbs/30_training.ipynb #a95100f1
+# %% ../nbs/30_training.ipynb #371d0d7c
 def save_checkpoint(
     folder: Path, network: nn.Module, optimizer: torch.optim.AdamW, *, step: int, recipe: Recipe
 ) -> None:
@@ -273,7 +273,7 @@ def save_checkpoint(
     save_file(tensors, folder / "new.safetensors", metadata={"facts": facts})
     (folder / "new.safetensors").replace(folder / "checkpoint.safetensors")
 
-# %% ../nbs/30_training.ipynb #ef44319e
+# %% ../nbs/30_training.ipynb #c194fdd1
 def load_checkpoint(folder: Path, network: nn.Module, optimizer: torch.optim.AdamW | None = None) -> int:
     """Fill the network (and the optimiser) from a checkpoint; the number of steps that it had taken
 
@@ -299,7 +299,7 @@ def load_checkpoint(folder: Path, network: nn.Module, optimizer: torch.optim.Ada
             optimizer.state[parameter] = {"step": torch.tensor(float(facts["step"])), **moments}
     return facts["step"]
 
-# %% ../nbs/30_training.ipynb #9f8f5bc3
+# %% ../nbs/30_training.ipynb #93accb20
 def plan_network(items: Sequence[Item], recipe: Recipe) -> tuple[NetworkConfig, dict[str, int], np.ndarray]:
     "The network's config (its known sources), the cluster of each generator, and the clusters' centers"
     counts: dict[str, int] = {}
@@ -314,7 +314,7 @@ def plan_network(items: Sequence[Item], recipe: Recipe) -> tuple[NetworkConfig, 
     config = NetworkConfig(fields=CODED, sources=sources, clusters=recipe.clusters)
     return config, dict(zip(names, index.tolist(), strict=True)), centers
 
-# %% ../nbs/30_training.ipynb #b45dee8d
+# %% ../nbs/30_training.ipynb #355aa2bd
 def new_network(config: NetworkConfig, centers: np.ndarray, *, seed: int) -> TraceNetwork:
     "A network with pretrained backbones and seeded heads"
     torch.manual_seed(seed)
@@ -324,12 +324,12 @@ def new_network(config: NetworkConfig, centers: np.ndarray, *, seed: int) -> Tra
     network.pn.centers.copy_(torch.from_numpy(centers))
     return network.to(memory_format=torch.channels_last)
 
-# %% ../nbs/30_training.ipynb #b5af4083
+# %% ../nbs/30_training.ipynb #a60aae0c
 def rate_at(step: int, recipe: Recipe) -> float:
     "Share of the peak learning rate at a step: warm-up over 50 steps, then a cosine down to 2 %"
     return min(1.0, step / 50 + 0.02) * (0.02 + 0.49 * (1 + np.cos(np.pi * step / recipe.steps)))
 
-# %% ../nbs/30_training.ipynb #930ed047
+# %% ../nbs/30_training.ipynb #5840547a
 def make_optimizer(network: TraceNetwork, recipe: Recipe) -> torch.optim.AdamW:
     "AdamW with the low rate for pretrained weights and the high one for everything new"
     trunk = {*network.picture.parameters(), *network.residual.parameters()}
@@ -337,7 +337,7 @@ def make_optimizer(network: TraceNetwork, recipe: Recipe) -> torch.optim.AdamW:
     groups = [{"params": list(trunk), "peak": recipe.rate}, {"params": new, "peak": recipe.head_rate}]
     return torch.optim.AdamW(groups, lr=recipe.rate, weight_decay=recipe.weight_decay)
 
-# %% ../nbs/30_training.ipynb #56c0e53e
+# %% ../nbs/30_training.ipynb #c75095b7
 def take_step(
     network: TraceNetwork, optimizer, batch: dict[str, Tensor], *, step: int, recipe: Recipe
 ) -> dict[str, float]:
@@ -354,7 +354,7 @@ def take_step(
     optimizer.step()
     return {name: value.item() for name, value in terms.items()}
 
-# %% ../nbs/30_training.ipynb #b235d275
+# %% ../nbs/30_training.ipynb #296e418c
 def train(recipe: Recipe, *, progress: bool = True) -> Path:
     """Train by a recipe, from its start or from the last checkpoint in `recipe.out`; the folder with the
     checkpoint
