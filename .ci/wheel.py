@@ -42,7 +42,9 @@ def main():
         with tarfile.open(fileobj=BytesIO(archive)) as tar:
             tar.extractall(source, filter="data")
         pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(wheels), str(source)]
-        subprocess.run(pip, check=True)
+        built = subprocess.run(pip, capture_output=True, text=True)
+        if built.returncode:
+            sys.exit(f"The wheel could not be built.\n{built.stdout}{built.stderr}")
         (wheel,) = wheels.glob("deepnb-*.whl")
         zipfile.ZipFile(wheel).extractall(site)
         print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB", flush=True)
