@@ -6,7 +6,7 @@
 __all__ = ['WEIGHTS', 'SETTINGS', 'SUMS', 'ReaderSettings', 'logistic', 'word_reading', 'Reader', 'answers_scale', 'list_readers',
            'default_reader', 'read']
 
-# %% ../nbs/24_reader.ipynb #2e174e7f
+# %% ../nbs/24_reader.ipynb #234f698b
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -38,7 +38,7 @@ from deepnb.reading import (
 )
 from .source import BRANCHES, NetworkConfig, TraceNetwork, pooled, rank_sources, smallest_set
 
-# %% ../nbs/24_reader.ipynb #07c499a8
+# %% ../nbs/24_reader.ipynb #dfcc9495
 @dataclass(frozen=True)
 class ReaderSettings:
     """What the scores of a reader mean; plain values, saved as JSON
@@ -85,12 +85,12 @@ class ReaderSettings:
         held["fields"] = tuple(tuple(row) for row in held["fields"])
         return cls(**held)
 
-# %% ../nbs/24_reader.ipynb #e04f92a9
+# %% ../nbs/24_reader.ipynb #7ce650cd
 def logistic(curve: tuple[float, float], score: float) -> float:
     "Probability in [0, 1] from a logistic curve `(slope, intercept)`"
     return float(1.0 / (1.0 + np.exp(-np.clip(curve[0] * score + curve[1], -60, 60))))
 
-# %% ../nbs/24_reader.ipynb #52f0deb7
+# %% ../nbs/24_reader.ipynb #2b7b65cc
 def word_reading(
     verdict: Verdict, *, false_alarm: FalseAlarm, found_share: float | None, scope: tuple[ScopeNote, ...]
 ) -> str:
@@ -111,7 +111,7 @@ def word_reading(
     reasons = " ".join(f"{note.message} What would help: {note.what_helps}".strip() for note in scope)
     return f"Cannot say. {reasons}".strip()
 
-# %% ../nbs/24_reader.ipynb #a32f1fcd
+# %% ../nbs/24_reader.ipynb #b1816095
 class Reader:
     """Networks, weights and what their scores mean
 
@@ -202,7 +202,7 @@ class Reader:
         "A reader by name (see `list_readers`) or from a folder. Raises `WeightsError` or `ChoiceError`"
         return _load(cls, name, device)
 
-# %% ../nbs/24_reader.ipynb #21ee8b34
+# %% ../nbs/24_reader.ipynb #5c4c0ddb
 def _score(reader: Reader, name: str, against: str | None) -> Callable[[Tensor], Tensor]:
     if name not in reader.scores:
         raise choice_error("score", name, reader.scores)
@@ -225,7 +225,7 @@ def _score(reader: Reader, name: str, against: str | None) -> Callable[[Tensor],
 
     return log_odds
 
-# %% ../nbs/24_reader.ipynb #fe81f4f1
+# %% ../nbs/24_reader.ipynb #781d6b18
 def _estimates(reader: Reader, slots: np.ndarray) -> tuple[Estimate, ...]:
     "One `Estimate` a coded field, from the crops' slots `(N, V)`"
     notes = {name: (informative, blind) for name, informative, blind in reader.settings.fields}
@@ -302,12 +302,12 @@ def _read(reader: Reader, picture: Picture) -> Reading:
         seconds=time.perf_counter() - begin,
     )
 
-# %% ../nbs/24_reader.ipynb #4218c972
+# %% ../nbs/24_reader.ipynb #16833432
 def answers_scale(reader: Reader) -> float:
     "The learned scale that turns a cosine with a source's prototype into a logit"
     return float(reader.network.heads.log_scale.exp())
 
-# %% ../nbs/24_reader.ipynb #8c72f180
+# %% ../nbs/24_reader.ipynb #97e2baed
 def _compare(reader: Reader, a: Picture, b: Picture) -> Comparison:
     first, second = (pooled(torch.from_numpy(reader.answers(p)[0]["embedding"])).numpy() for p in (a, b))
     cosine = float(first @ second)
@@ -356,10 +356,10 @@ def _stress(reader: Reader, picture: Picture, ladder) -> Stress:
     )
     return Stress(tuple(steps), holds, sentence, record_picture(picture), reader.record)
 
-# %% ../nbs/24_reader.ipynb #7f29d507
+# %% ../nbs/24_reader.ipynb #ed84a290
 WEIGHTS, SETTINGS, SUMS = "weights.safetensors", "reader.json", "SHA256SUMS"
 
-# %% ../nbs/24_reader.ipynb #f1bf432f
+# %% ../nbs/24_reader.ipynb #9f845602
 def _save(reader: Reader, folder: Path) -> Path:
     from safetensors.torch import save_file
 
@@ -401,18 +401,18 @@ def _folder(name: str | Path) -> Path:
         raise choice_error("reader", str(name), list_readers())
     return data_path("weights", str(name))
 
-# %% ../nbs/24_reader.ipynb #dc7e774f
+# %% ../nbs/24_reader.ipynb #dc2b0c8f
 def list_readers() -> tuple[str, ...]:
     "Names of the readers in this installation"
     return tuple(sorted(path.parent.name for path in data_path("weights").glob(f"*/{SETTINGS}")))
 
-# %% ../nbs/24_reader.ipynb #988b768a
+# %% ../nbs/24_reader.ipynb #80e68758
 @cache
 def default_reader() -> Reader:
     "The reader that ships, loaded once"
     return Reader.load("default")
 
-# %% ../nbs/24_reader.ipynb #cd052d19
+# %% ../nbs/24_reader.ipynb #37ab1373
 def read(picture, *, reader: Reader | None = None) -> Reading:
     "Read one picture with the default reader, or with another. Raises `PictureError` or `WeightsError`"
     return (reader or default_reader()).read(picture)

@@ -51,12 +51,9 @@ def test_probabilities_are_probabilities(reader):
         assert estimate.value in estimate.values and estimate.blind_guess is not None
 
 
-def test_a_fingerprint_has_no_mean_and_hardly_any_content(reader):
+def test_a_fingerprint_has_no_mean(reader):
     reading = reader.read(PICTURES[0])
     assert np.abs(reading.fingerprint.mean((0, 1))).max() < 0.02
-    x, y = np.meshgrid(np.arange(256.0), np.arange(256.0))
-    shade = np.repeat((40 + (x + y) / 4)[..., None], 3, 2).astype(np.uint8)
-    assert reader.read(shade).verdict is not Verdict.generated
 
 
 def test_small_and_flat_pictures_get_no_verdict(reader):
