@@ -207,9 +207,10 @@ function render({ model, el }) {
   };
 
   const pulse = setInterval(() => {
-    model.send({ kind: 'ping' });
-    if (Date.now() - lastSign < PATIENCE) return;
-    say('.dn-lost', 'The kernel does not answer: it is busy with another cell, or it has stopped. What is shown stays; to read another picture, run this cell again.');
+    if (Date.now() - lastSign >= PATIENCE) {
+      say('.dn-lost', 'The kernel does not answer: it is busy with another cell, or it has stopped. What is shown stays; to read another picture, run this cell again.');
+    }
+    try { model.send({ kind: 'ping' }); } catch { /* the connection is closed for good: the sentence above says so */ }
   }, PULSE);
 
   const askForStyle = () => { model.send({ kind: 'hello', dark: isDark() }); el.classList.toggle('dn-dark', isDark()); };
