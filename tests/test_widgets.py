@@ -328,7 +328,7 @@ def test_lab_is_worked_by_keyboard_alone(lab, page, bundled):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "The file and its state"
     page.keyboard.press("Enter")
-    page.get_by_text("SHA-256").wait_for(timeout=5000)
+    page.locator(".dn-root").get_by_text("SHA-256").wait_for(timeout=5000)
     assert page.locator(".jp-Notebook .jp-Cell").count() == 1
 
 
