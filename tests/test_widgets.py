@@ -368,7 +368,6 @@ def test_lab_tells_when_the_kernel_no_longer_answers(lab, page, bundled):
 # Voila ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=False, reason="not yet seen to pass on a quiet machine; issue 1 stays open for it")
 def test_voila_reads_a_large_picture_without_asking_anyone(browser, tmp_path, large_picture):
     with voila_page(browser, tmp_path) as page:
         choose(page, large_picture)
