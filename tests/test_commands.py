@@ -169,5 +169,5 @@ def test_make_demo_answers_writes_a_page_and_never_blocks(tmp_path, bundled):
     assert "deepnb lab" in run.stdout, "without a terminal it tells how to open the guide"
     assert "my picture's copy.jpg" in run.stdout and len(run.stdout.split()) > 40, "the answer in words"
     page = (ROOT / "demo" / "my picture's copy.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") >= 3, "picture, fingerprint and spectrum at least"
+    assert page.count("data:image/") >= 3, "picture, fingerprint and spectrum at least"
     assert "http://" not in page.replace("http://www.w3.org", "") and "<script" not in page
