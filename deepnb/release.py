@@ -23,7 +23,7 @@ from .evaluation import evaluate
 from .reader import Reader, ReaderSettings, answers_scale
 from .scores import Scores, announce, score_corpus
 from .source import NetworkConfig, TraceNetwork, pooled
-from .training import CODED, design_targets, load_checkpoint
+from .training import design_targets, load_checkpoint
 
 # %% ../nbs/33_release.ipynb #5becd19f
 def checkpoint_reader(folder: str | Path, *, name: str, version: str, known_until: str = "") -> Reader:
