@@ -379,7 +379,6 @@ def test_voila_reads_a_large_picture_without_asking_anyone(browser, tmp_path, la
         assert not loud(page)
 
 
-@pytest.mark.xfail(strict=False, reason="not yet seen to pass on a quiet machine; issue 1 stays open for it")
 @pytest.mark.parametrize("theme, width", [("light", 1280), ("dark", 420)])
 def test_voila_bars_nobody(browser, tmp_path, bundled, theme, width):
     from axe_playwright_python.sync_playwright import Axe
