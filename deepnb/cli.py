@@ -209,11 +209,13 @@ def _draw_text(explanation):
 
 # %% ../nbs/62_cli.ipynb #34f2f24b
 def _write_page(out, picture, reading, explanation):
+    from deepnb.picture import load
+    from deepnb.provenance import claims
     from deepnb.report import save_report
 
     out = Path(out) / f"{picture.stem}.html" if Path(out).is_dir() else Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    save_report(reading, explanation, out)
+    save_report(reading, explanation, out, claims=claims(load(picture)))
     print(f"Written: {out}", file=sys.stderr)
 
 # %% ../nbs/62_cli.ipynb #2942b368

@@ -289,7 +289,7 @@ def _leading(explanation: Explanation, sign: int) -> list[str]:  # regions, then
 
 
 def _gapes(explanation: Explanation, share: float) -> bool:  # is more than this share of the change unassigned?
-    change = abs(explanation.score - explanation.baseline_score)
+    change = max(abs(explanation.score - explanation.baseline_score), 0.2 * np.abs(explanation.values).sum())
     return abs(explanation.convergence_delta) > share * max(change, 0.1)
 
 

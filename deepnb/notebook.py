@@ -319,7 +319,7 @@ def write_report(
     """
     from deepnb.explanation import explain
     from deepnb.picture import load
-    from deepnb.provenance import condition
+    from deepnb.provenance import claims, condition
     from deepnb.reader import default_reader
     from deepnb.report import save_report
 
@@ -327,7 +327,8 @@ def write_report(
     reading = reader.read(picture)
     if isinstance(explanation, bool):
         explanation = explain(picture, reader=reader) if explanation else None
-    return save_report(reading, explanation, path, condition=condition(picture).sentence)
+    state = condition(picture).sentence
+    return save_report(reading, explanation, path, claims=claims(picture), condition=state)
 
 # %% ../nbs/60_notebook.ipynb #1e5b8a7e
 def answer_bundle(answer) -> dict:

@@ -36,7 +36,7 @@ from deepnb.reading import (
     Verdict,
     record_picture,
 )
-from .source import BRANCHES, NetworkConfig, TraceNetwork, pooled, rank_sources, smallest_set
+from .source import BRANCHES, NetworkConfig, TraceNetwork, folded, pooled, rank_sources, smallest_set
 
 # %% ../nbs/24_reader.ipynb #dfcc9495
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ class Reader:
         self, network: torch.nn.Module, settings: ReaderSettings, *, device: str = "cpu", sha256: str = ""
     ):
         self.device = pick_device(device)
-        self.network = network.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        self.trained = network.eval().requires_grad_(False)  # what `save` writes
+        self.network = folded(network).to(self.device, memory_format=torch.channels_last)
         self.settings, self.sha256 = settings, sha256
 
     @property
@@ -364,7 +365,7 @@ def _save(reader: Reader, folder: Path) -> Path:
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: value.half().contiguous().cpu() for name, value in reader.network.state_dict().items()}
+    state = {name: value.half().contiguous().cpu() for name, value in reader.trained.state_dict().items()}
     save_file(state, folder / WEIGHTS)
     (folder / SETTINGS).write_text(json.dumps(reader.settings.to_json(), indent=1) + "\n", encoding="utf-8")
     sums = [f"{sha256_hex((folder / name).read_bytes())}  {name}\n" for name in (WEIGHTS, SETTINGS)]

@@ -238,7 +238,7 @@ def release_reader(
     settings = replace(settings, calibration=calibrate_scores(scores, reader.name))
     for model, values in others.values.items() if others else ():
         scores = scores if model in scores.values else scores.added(model, values)
-    final = Reader(reader.network, settings)
+    final = Reader(reader.trained, settings)
     folder = final.save(out)
     (folder / "card.md").write_text(write_card(final, scores, rows, hours=hours), encoding="utf-8")
     scores.write(folder / "scores_dev.csv")
