@@ -4,7 +4,12 @@ The names below load what they need on first use; `import deepnb` itself loads n
 """
 __version__ = "0.1.0"
 
+import os
 from importlib import import_module
+
+# Before torch is loaded: its threads sleep while they wait for each other. On a machine with other work, threads that
+# spin instead took twice the time and twice the processor (and in a notebook kernel, minutes).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _HOMES = {  # public name -> the module that holds it
     "load": "picture",
