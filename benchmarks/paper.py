@@ -54,7 +54,7 @@ def train(minutes: float, *, seed: int = 0) -> tuple[PaperDetector, int, float]:
     torch.manual_seed(seed)
     corpus = load_corpus()
     items = [item for item in corpus.select(split="train", min_side=64) if detection_label(item) is not None]
-    recipe = Recipe(out="", batch=16, crop=64, steps=10**6, seed=seed)
+    recipe = Recipe(out="", batch=16, crop=64, small=64, steps=10**6, seed=seed)
     batches = Batches(
         items, [corpus.pixels(item) for item in items], label_items(items, NetworkConfig((), ()), {}), recipe
     )

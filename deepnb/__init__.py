@@ -5,6 +5,7 @@ The names below load what they need on first use; `import deepnb` itself loads n
 __version__ = "0.1.0"
 
 import os
+import sys
 from importlib import import_module
 
 # Before torch is loaded: its threads sleep while they wait for each other. On a machine with other work, threads that
@@ -25,9 +26,16 @@ _HOMES = {  # public name -> the module that holds it
 __all__ = ["Reader", "bands", "explain", "joint", "load", "panel", "read", "regions", "write_report"]
 
 
+def _in_notebook():
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython and ipython.get_ipython(), "kernel")
+
+
 def __getattr__(name):
     if name not in _HOMES:
         raise AttributeError(f"module 'deepnb' has no attribute {name!r}")
+    if _in_notebook():  # there, readings and explanations show themselves as figures
+        import_module("deepnb.notebook")
     value = globals()[name] = getattr(import_module(f"deepnb.{_HOMES[name]}"), name)
     return value
 

@@ -117,8 +117,9 @@ class _Asked:
 
 # %% ../nbs/62_cli.ipynb #2a3d3bf1
 def _read(args, reader):
-    from deepnb.batch import find_pictures, write_parquet
+    from deepnb.batch import find_pictures
     from deepnb.core import PictureError
+    from deepnb.table import Readings
 
     paths, left_out = find_pictures(args.pictures)
     asked = _Asked(args, reader)
@@ -135,7 +136,7 @@ def _read(args, reader):
         if args.parquet:
             readings.append(reading)
     if args.parquet:
-        write_parquet(readings, args.parquet)
+        Readings(tuple(readings)).to_parquet(args.parquet)
         print(f"{args.parquet}: {len(readings)} pictures.", file=sys.stderr)
     return asked.exit_code
 

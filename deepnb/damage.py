@@ -150,25 +150,30 @@ def damaged(pixels: np.ndarray, damage: Damage) -> np.ndarray:
     return np.array(image)
 
 # %% ../nbs/10_damage.ipynb #5bf82755
-def draw_damage(rng: np.random.Generator, *, webp: float = 0.05) -> Damage:
+def draw_damage(rng: np.random.Generator, *, webp: float = 0.08) -> Damage:
     """A plan by the law of training
 
-    30 % a first JPEG (quality 60 to 98, 4:4:4 or 4:2:0); 55 % a resize by 0.5 to 1.3 (bilinear, bicubic or
-    Lanczos); 80 % a last saving: JPEG 60 to 98, two in three with 4:2:0, or with share `webp` WebP 60 to 95.
-    Draws depend on `rng` alone.
+    30 % a first JPEG (quality 50 to 100, 4:4:4 or 4:2:0); 55 % a resize, three in four of them by 0.5 to 1 and the
+    others by 1 to 1.5 (bilinear, bicubic or Lanczos); 8 % blur of 0.3 to 1.2 px; 8 % noise of 1 to 5 levels; 80 % a
+    last saving: JPEG 50 to 100, two in three with 4:2:0, or with share `webp` WebP 50 to 95. Draws depend on `rng`
+    alone.
     """
     first = last = None
     scale, kernel = 1.0, "bicubic"
     if rng.random() < 0.30:
-        first = Save("JPEG", int(rng.integers(60, 99)), ("4:4:4", "4:2:0")[rng.integers(2)])
+        first = Save("JPEG", int(rng.integers(50, 101)), ("4:4:4", "4:2:0")[rng.integers(2)])
     if rng.random() < 0.55:
-        scale, kernel = float(rng.uniform(0.5, 1.3)), tuple(KERNELS)[rng.integers(3)]
+        scale = float(rng.uniform(0.5, 1.0) if rng.random() < 0.75 else rng.uniform(1.0, 1.5))
+        kernel = tuple(KERNELS)[rng.integers(3)]
+    blur = float(rng.uniform(0.3, 1.2)) if rng.random() < 0.08 else 0.0
+    noise = float(rng.uniform(1.0, 5.0)) if rng.random() < 0.08 else 0.0
     if rng.random() < 0.80:
         if rng.random() < webp:
-            last = Save("WEBP", int(rng.integers(60, 96)))
+            last = Save("WEBP", int(rng.integers(50, 96)))
         else:
-            last = Save("JPEG", int(rng.integers(60, 99)), ("4:4:4", "4:2:0", "4:2:0")[rng.integers(3)])
-    return Damage("drawn", first=first, scale=scale, kernel=kernel, last=last)
+            last = Save("JPEG", int(rng.integers(50, 101)), ("4:4:4", "4:2:0", "4:2:0")[rng.integers(3)])
+    seed = int(rng.integers(2**31))
+    return Damage("drawn", first=first, scale=scale, kernel=kernel, blur=blur, noise=noise, last=last, seed=seed)
 
 # %% ../nbs/10_damage.ipynb #86fe0d24
 TREATMENTS = {

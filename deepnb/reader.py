@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from .calibration import Calibration, scope_note
-from .core import Limits, WeightsError, checked_file, choice_error, data_path, pick_device, sha256_hex
+from .core import Limits, PictureError, WeightsError, checked_file, choice_error, data_path, pick_device, sha256_hex
 from .damage import LADDER, damaged
 from .fen import gray
 from .picture import Picture, crops, load
@@ -37,6 +37,7 @@ from deepnb.reading import (
     record_picture,
 )
 from .source import BRANCHES, NetworkConfig, TraceNetwork, folded, pooled, rank_sources, smallest_set
+from .table import Readings, Refusal
 
 # %% ../nbs/24_reader.ipynb #dfcc9495
 @dataclass(frozen=True)
@@ -182,9 +183,9 @@ class Reader:
         "Read one picture (anything that `load` takes). Raises `PictureError`"
         return _read(self, picture if isinstance(picture, Picture) else load(picture))
 
-    def read_many(self, pictures: Iterable) -> Iterable[Reading]:
-        "Read pictures one after the other, lazily"
-        return (self.read(picture) for picture in pictures)
+    def read_many(self, pictures: Iterable, *, progress: bool = True) -> Readings:
+        "Read pictures one after the other; those that `load` refuses stand with their reasons in `.refused`"
+        return _read_many(self, pictures, progress)
 
     def compare(self, a, b) -> Comparison:
         "Were both made by one generator, known or not? Raises `PictureError`"
@@ -302,6 +303,18 @@ def _read(reader: Reader, picture: Picture) -> Reading:
         reader=reader.record,
         seconds=time.perf_counter() - begin,
     )
+
+# %% ../nbs/24_reader.ipynb #b04527fb
+def _read_many(reader: Reader, pictures: Iterable, progress: bool) -> Readings:
+    from tqdm.auto import tqdm  # comes with captum
+
+    readings, refused = [], []
+    for picture in tqdm(pictures, "pictures", disable=not progress):
+        try:
+            readings.append(reader.read(picture))
+        except PictureError as error:
+            refused.append(Refusal.of(error))
+    return Readings(tuple(readings), tuple(refused))
 
 # %% ../nbs/24_reader.ipynb #16833432
 def answers_scale(reader: Reader) -> float:

@@ -33,7 +33,8 @@ from .vocabulary import FIELDS, generators
 class Recipe:
     """What a training does; `train` takes nothing else
 
-    `steps` batches of `batch` crops of `crop` px. `pair_share` of the places are content-matched pairs.
+    `steps` batches of `batch` crops of `crop` px, or with `small_share` of `small` px, so that pictures made half
+    the size are not strangers. `pair_share` of the places are content-matched pairs.
     `rate` and `head_rate` are the peaks of a cosine after 50 steps of warm-up. `start` names a folder
     with weights to go on from (a second cosine). `every` seconds between checkpoints.
     """
@@ -43,7 +44,9 @@ class Recipe:
     steps: int = 1100
     batch: int = 32
     crop: int = 112
-    pair_share: float = 0.3
+    small: int = 80
+    small_share: float = 0.25
+    pair_share: float = 0.35
     processed_share: float = 0.06
     rate: float = 3e-4
     head_rate: float = 1e-3
@@ -130,11 +133,12 @@ def cluster_designs(designs: Sequence[tuple[int, ...]], *, clusters: int, seed: 
 # %% ../nbs/30_training.ipynb #4761fde3
 @dataclass(frozen=True)
 class Labels:
-    "Labels of one picture, -1 where unknown; `fields` one index a coded field"
+    "Labels of one picture, -1 where unknown or, for `lineage`, where no network was at work; `fields` one index each"
 
     generated: int
     processed: int
     source: int
+    lineage: int
     cluster: int
     fields: tuple[int, ...]
 
@@ -142,6 +146,7 @@ class Labels:
 def label_items(items: Sequence[Item], config: NetworkConfig, clusters: dict[str, int]) -> list[Labels]:
     "Labels of every item, by the lists of sources in `config` and of clusters by generator"
     sources = {name: i for i, name in enumerate(config.sources)}
+    lineages = {name: i for i, name in enumerate(sorted({item.lineage for item in items}))}
     labels = []
     for item in items:
         generated = detection_label(item)
@@ -152,6 +157,7 @@ def label_items(items: Sequence[Item], config: NetworkConfig, clusters: dict[str
                 generated=-1 if generated is None else generated,
                 processed=int(by_network),
                 source=sources.get(item.lineage, -1) if made else -1,
+                lineage=lineages[item.lineage] if made else -1,
                 cluster=clusters.get(item.generator, -1) if made else -1,
                 fields=design_targets(item.generator) if made else (-1,) * len(CODED),
             )
@@ -177,37 +183,67 @@ class Batches(torch.utils.data.Dataset):
         self, items: Sequence[Item], pictures: Sequence[np.ndarray], labels: Sequence[Labels], recipe: Recipe
     ):
         self.items, self.pictures, self.labels, self.recipe = items, pictures, labels, recipe
-        self.groups: dict[int, dict] = {0: {}, 1: {}, -1: {}}
+        self.groups: dict[int, dict] = {0: {}, 1: {}, -1: {}}  # class -> lineage -> maker -> pictures
         for i, (item, label) in enumerate(zip(items, labels, strict=True)):
-            maker = (item.kind, item.generator or item.repository)
-            self.groups[label.generated].setdefault(maker, []).append(i)
+            lineage = (item.kind, item.lineage if item.generator else item.repository)
+            makers = self.groups[label.generated].setdefault(lineage, {})
+            makers.setdefault(item.generator, []).append(i)
         place = {item.path: i for i, item in enumerate(items)}
         self.pairs = [
             ([place[m.path] for m in p.made], [place[u.path] for u in p.untouched]) for p in pairs(items)
         ]
+        self.pair_of = {i: pair for pair in self.pairs for i in pair[0]}
 
     def __len__(self) -> int:
         return self.recipe.steps
 
     def draw(self, side: int, rng: np.random.Generator) -> int:
-        "A picture of a class: a maker by the square root of its pictures, then one of them"
-        groups = list(self.groups[side].values())
-        weight = np.sqrt([len(g) for g in groups])
-        return int(rng.choice(groups[rng.choice(len(groups), p=weight / weight.sum())]))
+        """A picture of a class: a lineage by the square root of its pictures, so a maker in it, then one of them
 
-    def couple(self, rng: np.random.Generator) -> list[tuple[int, int]]:
-        "Two places as (picture, seed of its damage and crop): a matched pair shares its seed"
+        Outputs that have a matched pair come in with it, not here.
+        """
+        alone = [m for (kind, _), m in self.groups[side].items() if side != 1 or kind != "aligned"]
+        lineages = alone or list(self.groups[side].values())
+        counts = [sum(map(len, makers.values())) for makers in lineages]
+        makers = list(lineages[_by_root(counts, rng)].values())
+        return int(rng.choice(makers[_by_root([len(pictures) for pictures in makers], rng)]))
+
+    def kin(self, index: int, rng: np.random.Generator) -> int:
+        "A picture of the same lineage as this generated one, another where there is one"
+        item = self.items[index]
+        family = [i for pictures in self.groups[1][item.kind, item.lineage].values() for i in pictures]
+        return int(rng.choice([i for i in family if i != index] or [index]))
+
+    def couple(self, rng: np.random.Generator, like: int | None = None) -> list[tuple[int, int, int]]:
+        """Two places as (picture, seed of its damage and crop, 1 for a matched pair, which shares its seed)
+
+        The first of them is generated, or altered by a network; with `like`, of the lineage of that picture.
+        """
         seeds = [int(s) for s in rng.integers(2**31, size=2)]
-        if self.pairs and rng.random() < self.recipe.pair_share:
-            made, untouched = self.pairs[rng.integers(len(self.pairs))]
-            return [(int(rng.choice(made)), seeds[0]), (int(rng.choice(untouched)), seeds[0])]
-        first = -1 if self.groups[-1] and rng.random() < self.recipe.processed_share else 1
-        return [(self.draw(first, rng), seeds[0]), (self.draw(0, rng), seeds[1])]
+        if like is not None:
+            first = self.kin(like, rng)
+        elif self.pairs and rng.random() < self.recipe.pair_share:
+            first = int(rng.choice(self.pairs[rng.integers(len(self.pairs))][0]))
+        else:
+            altered = self.groups[-1] and rng.random() < self.recipe.processed_share
+            first = self.draw(-1 if altered else 1, rng)
+        if first in self.pair_of:
+            return [(first, seeds[0], 1), (int(rng.choice(self.pair_of[first][1])), seeds[0], 1)]
+        return [(first, seeds[0], 0), (self.draw(0, rng), seeds[1], 0)]
 
-    def sample(self, index: int, seed: int) -> np.ndarray:
-        "One damaged crop `(S, S, 3)`"
+    def places(self, rng: np.random.Generator) -> list[tuple[int, int, int]]:
+        "The places of a batch; every second couple is of the lineage of the one before it"
+        places: list = []
+        for k in range(self.recipe.batch // 2):
+            before = places[-2][0] if places else 0
+            is_made = bool(places) and self.labels[before].generated == 1
+            places += self.couple(rng, before if k % 2 and is_made else None)
+        return places
+
+    def sample(self, index: int, seed: int, size: int) -> np.ndarray:
+        "One damaged crop `(size, size, 3)`"
         rng = np.random.default_rng(seed)
-        plan, size = draw_damage(rng), self.recipe.crop
+        plan = draw_damage(rng)
         part = self.pictures[index]
         if min(part.shape[:2]) > 2 * size:
             part = cut(part, 2 * size, rng)
@@ -216,19 +252,28 @@ class Batches(torch.utils.data.Dataset):
 
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
         rng = seeded(self.recipe.seed, "batch", str(step))
-        places = [place for _ in range(self.recipe.batch // 2) for place in self.couple(rng)]
-        labels = [self.labels[i] for i, _ in places]
+        places = self.places(rng)
+        size = self.recipe.small if rng.random() < self.recipe.small_share else self.recipe.crop
         columns = {
-            name: np.array([getattr(label, name) for label in labels]) for name in Labels.__dataclass_fields__
+            name: np.array([getattr(self.labels[i], name) for i, *_ in places]) for name in Labels.__dataclass_fields__
         }
-        return {"pixels": np.stack([self.sample(*place) for place in places]), **columns}
+        pixels = np.stack([self.sample(i, seed, size) for i, seed, _ in places])
+        return {"pixels": pixels, **columns, "matched": np.array([matched for *_, matched in places])}
+
+
+def _by_root(counts: Sequence[int], rng: np.random.Generator) -> int:
+    "An index, drawn by the square roots of the counts"
+    weight = np.sqrt(counts)
+    return int(rng.choice(len(counts), p=weight / weight.sum()))
 
 # %% ../nbs/30_training.ipynb #927f588d
 LOSS_WEIGHTS = {
     "generated": 1.0,
     "branches": 0.3,
     "processed": 0.2,
+    "pairs": 0.5,
     "source": 0.15,
+    "contrast": 0.1,
     "parsing": 0.15,
     "fingerprint": 0.1,
 }
@@ -250,11 +295,29 @@ def losses(
         "generated": binary("generated"),
         "branches": sum(binary(name) for name in BRANCHES),
         "processed": F.binary_cross_entropy_with_logits(answer["processed"], batch["processed"].float()),
+        "pairs": _pair_loss(answer["generated"], batch["matched"]),
+        "contrast": _contrast_loss(answer["embedding"], batch["lineage"]),
         "source": F.cross_entropy(answer["sources"], batch["source"], ignore_index=-1, reduction="sum")
         / sourced,
         "parsing": parsing_loss(answer, batch["fields"], batch["cluster"], fields=network.config.slots),
         "fingerprint": sum(CONSTRAINT_WEIGHTS[name] * value for name, value in trace.items()),
     }
+
+
+def _pair_loss(scores: Tensor, matched: Tensor) -> Tensor:
+    "How far the second of a matched couple reaches up to the first, both `(B,)`; places alternate"
+    gap = (scores[0::2] - scores[1::2])[matched[0::2] > 0]
+    return F.softplus(-gap).sum() / max(1, len(gap))
+
+
+def _contrast_loss(embedding: Tensor, lineage: Tensor, temperature: float = 0.1) -> Tensor:
+    "Supervised contrastive loss (Khosla et al. 2020): `(B, E)` of unit length, `(B,)` with -1 for none"
+    near = embedding @ embedding.T / temperature
+    near = near.masked_fill(torch.eye(len(near), dtype=torch.bool), -torch.inf)
+    kin = (lineage[:, None] == lineage) & (lineage[:, None] >= 0) & ~torch.eye(len(near), dtype=torch.bool)
+    likely = near - near.logsumexp(1, keepdim=True)
+    of_kin = torch.where(kin, likely, 0.0).sum(1) / kin.sum(1).clamp(min=1)
+    return -of_kin.sum() / (kin.any(1).sum().clamp(min=1))
 
 # %% ../nbs/30_training.ipynb #371d0d7c
 def save_checkpoint(
