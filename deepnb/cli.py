@@ -55,10 +55,8 @@ def _told(name, error, as_json):
     from deepnb.core import PictureError
     from deepnb.reading import refusal_line
 
-    if isinstance(error, PictureError):
-        cause, message = error.cause, error.what_to_do
-    else:
-        cause, message = "internal", _fault(error)
+    known = isinstance(error, PictureError)
+    cause, message = (error.cause, error.what_to_do) if known else ("internal", _fault(error))
     print(f"{name}: {message}", file=sys.stderr)
     if as_json:
         print(refusal_line(str(name), cause, message=message), flush=True)
@@ -83,10 +81,10 @@ def _open_reader(args):
 
 # %% ../nbs/62_cli.ipynb #5e2ed17d
 class _Asked:
-    "The pictures of one command: answers those that can be read, tells and counts the others"
+    "The pictures of one command: answers those that can be read, tells the others; then `exit_code` is 1"
 
     def __init__(self, args, reader):
-        self.args, self.reader, self.refused = args, reader, 0
+        self.args, self.reader, self.exit_code = args, reader, 0
 
     def answers(self, paths, action):
         "Yield (path, action(reader, picture)) for each file that can be read"
@@ -108,12 +106,8 @@ class _Asked:
                 yield path, answer
 
     def refuse(self, path, error):
-        self.refused += 1
+        self.exit_code = 1
         _told(path, error, self.args.json)
-
-    @property
-    def exit_code(self):
-        return 1 if self.refused else 0
 
 # %% ../nbs/62_cli.ipynb #2a3d3bf1
 def _read(args, reader):
@@ -224,7 +218,7 @@ def _compare(args, reader):
     asked = _Asked(args, reader)
     paths = [Path(args.a), Path(args.b)]
     pictures = [picture for _, picture in asked.answers(paths, lambda reader, picture: picture)]
-    if asked.refused:
+    if asked.exit_code:
         return asked.exit_code
     comparison = asked.reader.compare(*pictures)
     if args.json:
@@ -271,15 +265,21 @@ def _train(args, reader):
 
 # %% ../nbs/62_cli.ipynb #0f299ed1
 def _evaluate(args, reader):
-    from deepnb.core import ChoiceError
+    from deepnb.core import ChoiceError, choice_error
 
     if bool(args.real) != bool(args.fake):
         raise ChoiceError("evaluate needs both folders, --real and --fake, or neither. Name the other one.")
-    from deepnb.evaluation import evaluate, evaluate_folders
+    if args.protocol == "published" and not args.real:
+        from deepnb.published import compare_published
+
+        print(compare_published())
+        return 0
+    from deepnb.evaluation import PROTOCOLS, evaluate, evaluate_folders
 
     if args.real:
-        reader = reader or _open_reader(args)
-        print(evaluate_folders(reader, args.real, args.fake, progress=sys.stderr.isatty()))
+        print(evaluate_folders(reader or _open_reader(args), args.real, args.fake, progress=sys.stderr.isatty()))
+    elif args.protocol and args.protocol not in PROTOCOLS:
+        raise choice_error("protocol", args.protocol, [*PROTOCOLS, "published"])
     else:
         print(evaluate(args.protocol))
     return 0
@@ -389,7 +389,7 @@ def _add_science(command):
     train.add_argument("--name", default="own", help="of that reader")
     train.add_argument("--known-until", default="", help="date of the newest generators in the corpus")
     evaluate = command("evaluate", _evaluate, "say how good the reader is, beside blind baselines")
-    evaluate.add_argument("protocol", nargs="?", help="an unknown name lists the known ones")
+    evaluate.add_argument("protocol", nargs="?", help="such as unseen or published; an unknown name lists all")
     evaluate.add_argument("--real", metavar="FOLDER", help="your own camera pictures")
     evaluate.add_argument("--fake", metavar="FOLDER", help="your own generated pictures")
     _takes_reader(evaluate)
