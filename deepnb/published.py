@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -63,7 +62,7 @@ def _columns(rows: Sequence[dict], names: Sequence[str], kind: type = int) -> np
 
 
 def load_published(name: str = "red116") -> Published:
-    "The table `red116` (numbers, choices, losses) or `red140` (LGPN's nodes in three kinds); raises `ChoiceError`"
+    "The table `red116` (numbers, choices, losses) or `red140` (LGPN's nodes by kind); raises `ChoiceError`"
     if name not in ("red116", "red140"):
         raise choice_error("table", name, ("red116", "red140"))
     rows = _read(name)
@@ -72,12 +71,11 @@ def load_published(name: str = "red116") -> Published:
         values = {"numbers": numbers, "choices": _columns(rows, _CHOICES), "losses": _columns(rows, _LOSSES)}
     else:
         nodes = [column for column in rows[0] if column.startswith("node_")]
-        kinds = {"bins": [f"node_{name}_" for name in _COUNTS], "losses": [f"node_{name}" for name in _LOSSES]}
-        kind_of = {n: next((k for k, heads in kinds.items() if n.startswith(tuple(heads))), "choices") for n in nodes}
-        values = {
-            kind: _columns(rows, [node for node in nodes if kind_of[node] == kind])
-            for kind in ("bins", "choices", "losses")
-        }
+        bins = [node for node in nodes if node.endswith(("_low", "_mid", "_high"))]
+        losses = [node for node in nodes if node.startswith("node_loss_")]
+        choices = [node for node in nodes if node not in bins and node not in losses]
+        kinds = {"bins": bins, "choices": choices, "losses": losses}
+        values = {kind: _columns(rows, columns) for kind, columns in kinds.items()}
     return Published(
         name,
         tuple(row["name"] for row in rows),
@@ -220,7 +218,7 @@ def mean_f1(
 
 @dataclass(frozen=True)
 class Row:
-    "One score with its 95 % interval over `generators` tested: of which table, protocol, predictor, measure, kind"
+    "One score of a predictor, with its 95 % interval over the `generators` tested"
 
     table: str
     protocol: str
@@ -277,7 +275,7 @@ def score_published(
 # %% ../nbs/34_published.ipynb #569ca962
 @dataclass(frozen=True)
 class PaperFigure:
-    "A published number as we know it: `known` is `seen` or `recalled`; `spread` its +-, NaN where none is known"
+    "A published number: `known` is `seen` or `recalled`; `spread` is its +-, NaN where not known"
 
     table: str
     method: str
@@ -331,7 +329,8 @@ class Comparison:
             for f in self.figures:
                 if f.table == table:
                     spread = "" if f.spread != f.spread else f" +- {_short(f.spread)}"
-                    cells.setdefault(f"{f.method}, {f.known}", {})[f.measure, f.kind] = _short(f.value) + spread
+                    row = cells.setdefault(f"{f.method}, {f.known}", {})
+                    row[f.measure, f.kind] = _short(f.value) + spread
         wide = max(map(len, cells))
         tested = next(iter(rows.values())).generators
         lines = [
@@ -349,11 +348,12 @@ def _short(number: float, digits: int = 3) -> str:
 
 
 _HEADS = {"L1": "L1", "accuracy": "acc.", "F1": "F1"}
-_NOTE = """Numbers: L1, small is good. Codes: accuracy and F1, large is good. In brackets 95 % intervals over generators.
+_NOTE = """Numbers: L1, small is good. Codes: accuracy and F1, large is good.
+In brackets 95 % intervals over generators.
 random copies one training generator; diffusion, family and nearest are told something true of the tested one.
 Grouped sets: every generator is tested, and those with identical architecture stay on one side.
-recalled: from memory, the paper's tables could not be checked; seen: read elsewhere than in the paper. Which F1
-the papers mean is not known; here it is macro F1 over all tested generators, averaged over fields."""
+recalled: from memory, the paper's tables could not be checked; seen: read elsewhere than in the paper.
+Which F1 the papers mean is not known; here it is macro F1 over all tested, averaged over fields."""
 
 
 def compare_published(*, draws: int = 1000, seed: int = 0) -> Comparison:
@@ -390,7 +390,7 @@ def realigned_clusters(table: Published, clusters: np.ndarray, *, without: np.nd
 
 
 def cluster_agreement(table: Published, clusters: np.ndarray) -> tuple[int, int, float]:
-    """Pairs of identical generators in one cluster, such pairs in all, and what the clusters leave of the numbers
+    """Pairs of identical generators in one cluster, such pairs in all, and what clusters leave of the numbers
 
     The last is the mean absolute deviation of the normalised numbers from the mean of their cluster.
     """
