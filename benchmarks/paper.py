@@ -18,13 +18,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from deepnb.batches import Batches, Recipe, label_items
 from deepnb.corpus import detection_label, load_corpus
 from deepnb.damage import TREATMENTS, damaged
 from deepnb.fen import CONSTRAINT_WEIGHTS, FingerprintConfig, FingerprintNetwork, constraints
 from deepnb.picture import crops
 from deepnb.scores import Scores, auc_interval, scored
 from deepnb.source import NetworkConfig
-from deepnb.training import Batches, Recipe, label_items
 
 RESULT = Path(__file__).parent / "results" / "paper.json"
 

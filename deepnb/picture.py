@@ -285,13 +285,15 @@ def crops(
 
     Deterministic; the first k of `most=n` are those of `most=k`. Squares overlap only as far as covering the picture
     asks for. A picture with a side under `size` gives one centered square, the largest multiple of 8 that fits.
-    Raises `PictureError` (too_small) when a side is under 32 pixels.
+    Raises `PictureError` (too_small) when a side of the picture is under 32 pixels.
     """
     pixels = picture.pixels if isinstance(picture, Picture) else np.asarray(picture)
     height, width = pixels.shape[:2]
-    if min(height, width, size) < 32 or most < 1:
-        words = f"crops() needs a picture and a size of at least 32 pixels and most of at least 1, got {width} x {height}, "
-        raise PictureError("too_small", getattr(picture, "name", "picture"), f"{words}{size} and {most}.")
+    if size < 32 or most < 1:
+        raise ValueError(f"crops() needs a size of at least 32 pixels and most of at least 1, got {size} and {most}.")
+    if min(height, width) < 32:
+        words = f"It is {width} x {height} pixels; to be read, each side needs at least 32. Load the original file."
+        raise PictureError("too_small", getattr(picture, "name", "picture"), words)
     if min(height, width) < size:
         size = min(height, width) // 8 * 8
         tops, lefts = np.array([(height - size) // 2]), np.array([(width - size) // 2])

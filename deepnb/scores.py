@@ -22,7 +22,7 @@ from .damage import TREATMENTS, damaged
 
 # %% auto #0
 __all__ = ['GROUPS', 'PROTOCOLS', 'auc_interval', 'Scored', 'scored', 'Scores', 'empty_scores', 'read_scores', 'Protocol',
-           'announce', 'score_pixels', 'answer_key', 'score_corpus']
+           'announce', 'score_pixels', 'answer_key', 'cache_file', 'ask_all', 'score_corpus']
 
 # %% ../nbs/31_scores.ipynb #223b1adb
 def _by_group(groups: Sequence[str]) -> np.ndarray:
@@ -272,19 +272,33 @@ def answer_key(reader) -> str:
     return sha256_hex(json.dumps(score_pixels(reader, probe)).encode())[:12]
 
 
-def _remembered(keep: Path) -> dict[str, dict]:
-    "What a file of scores holds; a line that was cut off half way is taken out of it"
-    keep.parent.mkdir(parents=True, exist_ok=True)
-    lines = keep.read_text(encoding="utf-8").splitlines(keepends=True) if keep.exists() else []
-    whole = [line for line in lines if line.endswith("\n")]
-    keep.write_text("".join(whole), encoding="utf-8")
-    return dict(json.loads(line) for line in whole)
+def cache_file(name: str) -> Path:
+    "A file in the folder that remembers long work: `DEEPNB_CACHE`, else `.deepnb-cache`"
+    return Path(os.environ.get("DEEPNB_CACHE", ".deepnb-cache")) / name
 
 
-def _use_one_thread() -> None:
-    "Small networks on few cores: workers of one thread each; threads that wait for each other cost ten times more"
-    if torch := sys.modules.get("torch"):
-        torch.set_num_threads(1)
+def ask_all(
+    items: Sequence[Item], ask: Callable[[Item], dict], *, keep: Path, words: str, workers: int = 2, progress: bool = True
+) -> dict[str, dict]:
+    """What `ask(item)` gave for each picture, by the first 16 digits of its hash; `workers` threads ask at once
+
+    `keep`: a file that remembers it, a line a picture; what is in it is not asked again.
+    """
+    known = _remembered(keep)
+    todo = list({item.sha256[:16]: item for item in items if item.sha256[:16] not in known}.values())
+    with (
+        ThreadPoolExecutor(workers, initializer=_use_one_thread) as pool,
+        keep.open("a", encoding="utf-8") as file,
+    ):
+        jobs = {pool.submit(ask, item): item for item in todo}
+        try:
+            for job in announce(as_completed(jobs), words, total=len(jobs), progress=progress):
+                known[jobs[job].sha256[:16]] = job.result()
+                file.write(json.dumps([jobs[job].sha256[:16], job.result()]) + "\n")
+                file.flush()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return known
 
 
 def score_corpus(
@@ -302,24 +316,27 @@ def score_corpus(
     `keep`: a file that remembers what is scored, by default in the cache folder, one for each reader
     (`answer_key`). The column of "generated" is named as the reader, the others "reader: branch".
     """
-    cache = Path(os.environ.get("DEEPNB_CACHE", ".deepnb-cache"))
-    keep = Path(keep) if keep else cache / f"scores-{split}-{answer_key(reader)}.jsonl"
-    known = _remembered(keep)
+    keep = Path(keep) if keep else cache_file(f"scores-{split}-{answer_key(reader)}.jsonl")
     items = corpus.select(split=split, min_side=Limits.MIN_VERDICT_SIDE)
-    todo = list({item.sha256[:16]: item for item in items if item.sha256[:16] not in known}.values())
-    with (
-        ThreadPoolExecutor(workers, initializer=_use_one_thread) as pool,
-        keep.open("a", encoding="utf-8") as file,
-    ):
-        jobs = {pool.submit(lambda i: score_pixels(reader, corpus.pixels(i)), item): item for item in todo}
-        try:
-            for job in announce(as_completed(jobs), "scored", total=len(jobs), progress=progress):
-                known[jobs[job].sha256[:16]] = job.result()
-                file.write(json.dumps([jobs[job].sha256[:16], job.result()]) + "\n")
-                file.flush()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    known = ask_all(
+        items, lambda i: score_pixels(reader, corpus.pixels(i)), keep=keep, words="scored", workers=workers, progress=progress
+    )
     names = list(dict.fromkeys(name for item in items for name in known[item.sha256[:16]]))
     columns = {name: reader.name if name == "generated" else f"{reader.name}: {name}" for name in names}
     values = {columns[n]: np.array([known[item.sha256[:16]][n] for item in items], float) for n in names}
     return replace(empty_scores(corpus, split=split), values=values)
+
+
+def _remembered(keep: Path) -> dict[str, dict]:
+    "What a file of scores holds; a line that was cut off half way is taken out of it"
+    keep.parent.mkdir(parents=True, exist_ok=True)
+    lines = keep.read_text(encoding="utf-8").splitlines(keepends=True) if keep.exists() else []
+    whole = [line for line in lines if line.endswith("\n")]
+    keep.write_text("".join(whole), encoding="utf-8")
+    return dict(json.loads(line) for line in whole)
+
+
+def _use_one_thread() -> None:
+    "Small networks on few cores: workers of one thread each; threads that wait for each other cost ten times more"
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)

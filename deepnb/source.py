@@ -180,6 +180,11 @@ class SourceHeads(nn.Module):
         self.prototypes = nn.Parameter(torch.randn(len(config.sources), config.embedding))
         self.log_scale = nn.Parameter(torch.tensor(2.0))
 
+    @property
+    def directions(self) -> Tensor:
+        "The prototypes, each of unit length, `(G, E)`"
+        return F.normalize(self.prototypes, dim=1)
+
     def forward(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         joint = self.joint(torch.cat([features[name] for name in BRANCHES], 1))
         traces = torch.cat([features[name] for name in BRANCHES if name != "picture"], 1)
@@ -188,7 +193,7 @@ class SourceHeads(nn.Module):
             "generated": self.generated(joint)[:, 0],
             "processed": self.processed(joint)[:, 0],
             "embedding": embedding,
-            "sources": self.log_scale.exp() * embedding @ F.normalize(self.prototypes, dim=1).T,
+            "sources": self.log_scale.exp() * embedding @ self.directions.T,
             **{name: head(features[name])[:, 0] for name, head in self.branches.items()},
         }
 

@@ -6,20 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepnb.batches import Batches, Recipe, cut, label_items
 from deepnb.core import WeightsError
 from deepnb.fen import FingerprintConfig, FingerprintNetwork, constraints
 from deepnb.pn import LightEncoder, ParsingConfig, ParsingNetwork, Welch, field_logits
 from deepnb.source import BRANCHES, NetworkConfig, TraceNetwork
-from deepnb.training import (
-    Batches,
-    Recipe,
-    cut,
-    label_items,
-    load_checkpoint,
-    make_optimizer,
-    save_checkpoint,
-    take_step,
-)
+from deepnb.training import load_checkpoint, make_optimizer, save_checkpoint, take_step
 
 CONFIG = NetworkConfig(
     fields=(("family", ("gan", "diffusion")), ("up_sampling", ("nearest", "fir"))), sources=("a", "b")
