@@ -18,9 +18,9 @@ from .scores import Scores, auc_interval
 from .vocabulary import generators
 
 # %% auto #0
-__all__ = ['TASKS', 'Row', 'lineage_mean', 'known_sources', 'matched_sources', 'unknown_sources', 'field_values', 'blind_guesses',
-           'parsed_fields', 'informative_fields', 'same_sources', 'Reliability', 'judge_calibration', 'TaskTables',
-           'judge_tasks']
+__all__ = ['TASKS', 'Row', 'lineage_mean', 'known_sources', 'matched_sources', 'enrolled_sources', 'unknown_sources',
+           'field_values', 'blind_guesses', 'parsed_fields', 'informative_fields', 'same_sources', 'Reliability',
+           'judge_calibration', 'TaskTables', 'judge_tasks']
 
 # %% ../nbs/33_tasks.ipynb #e1da8e8b
 @dataclass(frozen=True)
@@ -44,11 +44,13 @@ class Row:
 def lineage_mean(
     values: Sequence[float], lineages: Sequence[str], *, draws: int = 1000, seed: int = 0
 ) -> tuple[float, float, float]:
-    "The mean over lineages of their mean values, and the ends of its 95 % bootstrap interval; nan without any"
+    "The mean over lineages of their mean values, and the ends of its 95 % bootstrap interval; nan under 3 lineages"
     values, lineages = np.asarray(values, float), np.asarray(lineages, str)
     means = np.array([values[lineages == name].mean() for name in np.unique(lineages)])
     if not len(means):
         return (float("nan"),) * 3
+    if len(means) < 3:
+        return float(means.mean()), float("nan"), float("nan")
     drawn = seeded(seed, "lineages").choice(means, (draws, len(means))).mean(axis=1)
     return float(means.mean()), *(float(v) for v in np.quantile(drawn, (0.025, 0.975)))
 
@@ -96,6 +98,22 @@ def matched_sources(answers: Answers) -> list[Row]:
         right[held] = makers[nearest] == names[held][:, None]
     return _rows("source, matched", "top-1", right, names.tolist(), blind=1 / len(makers))
 
+# %% ../nbs/33_tasks.ipynb #2b8e659d
+def enrolled_sources(answers: Answers, *, take: int = 10, rest: int = 4) -> list[Row]:
+    "Top-1 of unknown lineages enrolled from `take` pictures each, one at a time; those with `rest` more pictures"
+    right, names = [], []
+    columns = [list(TREATMENTS).index(name) for name in ("untouched", "jpeg75")]
+    for lineage in sorted({p.lineage for p in answers.pictures if p.label == 1} - {*answers.lineages, *answers.sources}):
+        rows = np.flatnonzero(answers.where(lambda p, lineage=lineage: p.label == 1 and p.lineage == lineage))
+        rows = seeded(0, "enrol", lineage).permutation(rows)
+        if len(rows) < take + rest:
+            continue
+        mean = answers.embedding[rows[:take]][:, columns].mean(axis=(0, 1))
+        tested = answers.embedding[rows[take:]]
+        right += list(tested @ (mean / np.linalg.norm(mean)) > (tested @ answers.prototypes.T).max(axis=2))
+        names += [lineage] * len(tested)
+    return _rows("source, enrolled", "top-1", np.array(right), names, blind=1 / (len(answers.sources) + 1)) if right else []
+
 # %% ../nbs/33_tasks.ipynb #42f15c05
 def unknown_sources(answers: Answers, *, most: float = 0.05) -> list[Row]:
     "AUC of known against unknown lineages; the share of unknown pictures named, and of known ones refused"
@@ -136,7 +154,8 @@ def field_values(name: str, fields) -> tuple[int, ...]:
 
 def blind_guesses(answers: Answers) -> tuple[int, ...]:
     "Index of the commonest value of each field among the generators that the reader learned from"
-    designs = np.array([field_values(name, answers.fields) for name in answers.trained]).reshape(-1, len(answers.fields))
+    designs = [field_values(name, answers.fields) for name in answers.trained]
+    designs = np.array(designs, int).reshape(-1, len(answers.fields))
     counts = [np.bincount(d[d >= 0], minlength=len(v)) for d, (_, v) in zip(designs.T, answers.fields, strict=True)]
     return tuple(int(count.argmax()) for count in counts)
 
@@ -303,7 +322,7 @@ def _weighted_slope(z, y, weight) -> float:
 
 # %% ../nbs/33_tasks.ipynb #d6a7249e
 TASKS = {
-    "source": lambda a: [*known_sources(a), *matched_sources(a), *unknown_sources(a)],
+    "source": lambda a: [*known_sources(a), *matched_sources(a), *enrolled_sources(a), *unknown_sources(a)],
     "parsing": parsed_fields,
     "same": same_sources,
 }

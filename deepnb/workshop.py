@@ -8,6 +8,7 @@ __all__ = ['open_reader', 'takes_reader', 'add_workshop']
 # %% ../nbs/62_workshop.ipynb #db3f16a7
 import sys
 import time
+from pathlib import Path
 
 from . import __version__
 
@@ -74,6 +75,74 @@ def _evaluate(args, reader):
         print(evaluate(args.protocol))
     return 0
 
+# %% ../nbs/62_workshop.ipynb #db9837d7
+def _zoo(args, reader):
+    from deepnb.core import require
+
+    require("torch", "read")
+    from deepnb.zoo import gather_photographs, grow, members, quality_table
+
+    if args.draw:
+        return _draw(args.folder, *args.draw)
+    if args.show:
+        cards = members(args.folder)
+        for card in cards:
+            words = f"{card.quality_db:5.1f} dB  {', '.join(card.losses)}" if card.counts else card.why
+            print(f"{card.name:<{max(len(each.name) for each in cards)}}  {words}")
+    else:
+        from deepnb.design import draw_designs, with_twins
+        from deepnb.scores import cache_file
+
+        designs, words = draw_designs(args.count, seed=args.seed), {"steps": args.steps, "seed": args.seed}
+        words |= {"folder": args.folder or cache_file("zoo"), "progress": sys.stderr.isatty()}
+        cards = grow(with_twins(designs), gather_photographs(args.photographs), **words)
+        print(f"Written: {words['folder']}")
+    count = sum(card.counts for card in cards)
+    print(quality_table(cards))
+    print(f"{count} of {len(cards)} count; {len(cards) - count} do not, each card says why.")
+    return 0
+
+
+def _draw(folder, name, picture, out):
+    "Let a picture pass through a member, and say what the member is"
+    from PIL import Image
+
+    from deepnb.core import ChoiceError
+    from deepnb.picture import load
+    from deepnb.zoo import load_member, pass_through
+
+    if Path(out).suffix.lower() != ".png":
+        raise ChoiceError(f"--draw writes a PNG, which keeps every pixel, got {out}. Let its name end in .png.")
+    member = load_member(folder, name)
+    Image.fromarray(pass_through(member, load(picture).pixels)).save(out)
+    print(f"Written: {out}")
+    print(member.card.hyperparameters)
+    return 0
+
+# %% ../nbs/62_workshop.ipynb #db4a4e10
+def _enrol(args, reader):
+    from deepnb.batch import find_pictures
+
+    made = (reader or open_reader(args)).enrolled(args.name, find_pictures(args.pictures)[0])
+    print(made.enrolments[-1].sentence)
+    print(f"Written: {made.save(args.out)}. Use it with --reader {args.out}")
+    return 0
+
+
+def _calibrate(args, reader):
+    from deepnb.batch import find_pictures
+
+    reader = reader or open_reader(args)
+    made = reader.calibrated(find_pictures([args.camera])[0], most=args.most)
+    for words, one in (("Before", reader.calibration), ("Now", made.calibration)):
+        alarm, share = one.false_alarm, one.found_share(512) or 0.0
+        print(
+            f"{words}: threshold {one.threshold:.2f} by {one.cameras}, {alarm.k} of {alarm.n} {alarm.unit} called generated "
+            f"(95 % bound {alarm.upper95:.1%}), {share:.0%} of generated pictures of 512 px and more found."
+        )
+    print(f"Written: {made.save(args.out)}. Use it with --reader {args.out}")
+    return 0
+
 # %% ../nbs/62_workshop.ipynb #40b27ed0
 def add_workshop(command) -> None:
     "Add the commands of this room; `command(name, run, help)` makes a parser"
@@ -92,3 +161,20 @@ def add_workshop(command) -> None:
     evaluate.add_argument("--real", metavar="FOLDER", help="your own camera pictures")
     evaluate.add_argument("--fake", metavar="FOLDER", help="your own generated pictures")
     takes_reader(evaluate)
+    enrol = command("enrol", _enrol, "let a reader know one more maker, from ten pictures and more")
+    enrol.add_argument("name", metavar="NAME", help="of the maker")
+    enrol.add_argument("pictures", nargs="+", metavar="FILE|FOLDER", help="different pictures by it")
+    calibrate = command("calibrate", _calibrate, "set a reader's threshold on pictures by your own cameras")
+    calibrate.add_argument("--camera", required=True, metavar="FOLDER", help="30 originals and more, of many days")
+    calibrate.add_argument("--most", type=float, default=0.01, help="share of them that may be called generated")
+    for parser in (enrol, calibrate):
+        parser.add_argument("--out", required=True, metavar="FOLDER", help="where the new reader is written")
+        takes_reader(parser)
+    zoo = command("zoo", _zoo, "grow small generators that are wholly known, list them, draw with one")
+    zoo.add_argument("folder", nargs="?", metavar="FOLDER", help="grown: .deepnb-cache/zoo; shown, drawn: what ships")
+    zoo.add_argument("--count", type=int, default=300, help="designs to grow, and a twin of every seventh")
+    zoo.add_argument("--seed", type=int, default=0, help="of designs and training")
+    zoo.add_argument("--photographs", metavar="FOLDER", help="to learn from (default: those of the corpus)")
+    zoo.add_argument("--steps", type=int, help="of training each (default: by kind)")
+    zoo.add_argument("--show", action="store_true", help="list the members of the folder with their cards")
+    zoo.add_argument("--draw", nargs=3, metavar=("NAME", "PICTURE", "OUT.png"), help="let a picture pass through one")

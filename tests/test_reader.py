@@ -10,8 +10,9 @@ import torch
 from deepnb.core import ChoiceError, PictureError, WeightsError, data_path
 from deepnb.damage import LADDER
 from deepnb.picture import load
-from deepnb.reader import Reader, list_readers, read
+from deepnb.reader import Reader, read
 from deepnb.reading import Reading, Verdict
+from deepnb.settings import list_readers
 
 PICTURES = sorted(p for p in data_path("data", "pictures").iterdir() if p.suffix in (".jpg", ".png", ".webp"))
 GOLDEN = json.loads((data_path("..").resolve() / "tests" / "golden.json").read_text())

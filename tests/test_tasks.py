@@ -1,0 +1,121 @@
+"""Sources, hyperparameters, pairs and probabilities: tables that a stranger recomputes without the corpus"""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepnb.answers import read_answers
+from deepnb.cli import main
+from deepnb.core import ChoiceError, ProtocolError
+from deepnb.damage import TREATMENTS
+from deepnb.reader import Reader
+from deepnb.scores import Scored, Scores, read_scores
+from deepnb.tasks import judge_calibration, judge_tasks, lineage_mean, same_sources
+
+
+@pytest.fixture(scope="module")
+def answers():
+    return read_answers()
+
+
+@pytest.mark.parametrize("task", ["source", "parsing", "same"])
+def test_a_terminal_prints_the_table(capsys, task):
+    assert main(["evaluate", task]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 2 and all(name in lines[0] for name in (*TREATMENTS, "blind"))
+    assert {len(line.split("[")) for line in lines[2:]} == {len(TREATMENTS) + 1}
+
+
+def test_a_terminal_prints_how_the_probabilities_hold(capsys):
+    assert main(["evaluate", "calibration"]) == 0
+    said = capsys.readouterr().out
+    assert "slope" in said and "Brier" in said and "100%" in said
+
+
+def test_what_ships_is_of_the_reader_that_ships(answers):
+    reader = Reader.load()
+    network = reader.settings.network
+    assert (answers.reader, answers.sources, answers.fields) == (reader.name, network.sources, network.fields)
+    directions = reader.trained.heads.directions.numpy()
+    assert np.abs(answers.prototypes - directions).max() < 2e-3
+    held = answers.scores().of(reader.name)
+    assert np.abs(held - read_scores().of(reader.name)).max() < 0.02
+
+
+def test_an_informative_field_is_one_that_the_table_bears_out(answers):
+    from deepnb.tasks import informative_fields, parsed_fields
+
+    found = informative_fields(parsed_fields(answers))
+    assert {name: good for name, good, _ in Reader.load().settings.fields if name in found} == found
+
+
+def test_lineages_never_trained_on_are_not_known(answers):
+    assert not {*answers.lineages} & {p.lineage for p in answers.pictures if p.label == 1 and _fresh(p, answers)}
+
+
+def _fresh(picture, answers):
+    return picture.lineage not in answers.lineages and picture.lineage not in answers.sources
+
+
+def test_a_wrong_name_lists_the_right_ones(capsys):
+    with pytest.raises(ChoiceError, match="source"):
+        judge_tasks("sources")
+    assert main(["evaluate", "everything"]) == 2
+    assert "calibration" in capsys.readouterr().err
+
+
+def test_answers_that_are_none(tmp_path):
+    (tmp_path / "odd.safetensors").write_bytes(b"no answers")
+    with pytest.raises(ProtocolError, match="odd.safetensors holds no answers"):
+        read_answers(tmp_path / "odd.safetensors")
+
+
+def test_answers_come_back_as_they_were_written(answers, tmp_path):
+    again = read_answers(answers.write(tmp_path / "again.safetensors"))
+    assert again.pictures == answers.pictures and str(judge_tasks("same", answers=again)) == str(
+        judge_tasks("same", answers=answers)
+    )
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), min_size=1, max_size=30))
+def test_each_lineage_has_one_vote(votes):
+    values, lineages = [float(v) for _, v in votes], [name for name, _ in votes]
+    mean, low, high = lineage_mean(values, lineages, draws=50)
+    means = [np.mean([v for v, n in zip(values, lineages, strict=True) if n == name]) for name in set(lineages)]
+    assert mean == pytest.approx(np.mean(means))
+    assert low <= mean + 1e-9 and mean <= high + 1e-9 if len(means) > 2 else np.isnan(low)
+
+
+def world(seed, *, slope=1.0, makers=40, each=5):
+    "Scores whose probabilities are right when `slope` is 1"
+    rng = np.random.default_rng(seed)
+    pictures, values = [], []
+    for i in range(makers):
+        kind, label = ("generated", 1) if i % 2 else ("camera", 0)
+        for j in range(each):
+            pictures.append(Scored(f"{i}-{j}", kind, label, str(i) * label, device=f"d{i}", short_side=300))
+            values.append(rng.normal(2 * label - 1, np.sqrt(2), 4))
+    return Scores(tuple(pictures), {"toy": slope * np.array(values)})
+
+
+@pytest.mark.parametrize("slope", [0.3, 1.0, 4.0])
+def test_calibration_undoes_the_scale_of_the_logits(slope):
+    found = judge_calibration(world(0, slope=slope), "toy", draws=50)
+    assert found.slope[1] < 1 < found.slope[2] + 0.1
+    assert found.brier[0] < 0.22 and found.risk(0.2) <= found.risk(1.0)
+
+
+def test_calibration_needs_both_kinds():
+    scores = world(0)
+    only = [i for i, p in enumerate(scores.pictures) if p.label == 1]
+    made = Scores(tuple(scores.pictures[i] for i in only), {"toy": scores.of("toy")[only]})
+    with pytest.raises(ProtocolError, match="one kind only"):
+        judge_calibration(made, "toy")
+
+
+def test_pairs_of_one_photograph_do_not_count(answers):
+    rows = [row for row in same_sources(answers) if row.task == "same source, matched"]
+    kept = [p for p in answers.pictures if p.kind == "aligned" and p.label == 1 and not p.seen]
+    pairs = sum(a.photograph != b.photograph for i, a in enumerate(kept) for b in kept[:i])
+    assert {row.pictures for row in rows} == {pairs}
