@@ -230,15 +230,19 @@ class _Pairs:
         views = [look[drawn[:, column]] for column, look in self.looks]
         return np.concatenate([drawn, np.stack(views, 1)], 1) + self.start
 
-    def stress(self) -> float:
-        "Let each two factors that go together weigh more from now on; the largest V"
+    def together(self) -> np.ndarray:
+        "V of each two factors"
         count = self.met[: self.sizes[0], : self.sizes[0]].sum()
         own = self.met.diagonal().clip(0.5)
         square = self.met**2 / np.outer(own, own)
         square = np.add.reduceat(np.add.reduceat(square, self.start, 0), self.start, 1) - 1
         wide = self.sizes - (self.sizes - 1) ** 2 / (count - 1)
         square = square - np.outer(self.sizes - 1, self.sizes - 1) / (count - 1)
-        v = np.sqrt(square.clip(0) / (np.minimum.outer(wide, wide) - 1)) * self.apart
+        return np.sqrt(square.clip(0) / (np.minimum.outer(wide, wide) - 1)) * self.apart
+
+    def stress(self) -> float:
+        "Let each two factors that go together weigh more from now on; the largest V"
+        v = self.together()
         self.boost *= 1 + (v / BOUND) ** 2 / 2
         return float(v.max())
 
@@ -287,9 +291,35 @@ def draw_designs(count: int, *, seed: int = 0) -> tuple[Design, ...]:
 
 
 def with_twins(designs: Sequence[Design], *, every: int = 7) -> tuple[Design, ...]:
-    "The designs, and after each `every`-th its twin: the same design from another seed"
+    """The designs, and after one in `every` of each kind its twin: the same design from another seed
+
+    The twins are those that leave the factors of their kind most even.
+    """
+    chosen: set[Design] = set()
+    for kind in FIXED:
+        same = [design for design in designs if design.kind == kind]
+        chosen |= {same[k] for k in _even(same, len(same) // every)}
     return tuple(
-        each
-        for k, design in enumerate(designs)
-        for each in ((design, replace(design, seed=design.seed + 1)) if k % every == every - 1 else (design,))
+        each for d in designs for each in ((d, replace(d, seed=d.seed + 1)) if d in chosen else (d,))
     )
+
+
+def _even(same: Sequence[Design], count: int) -> list[int]:
+    "Which designs of a kind to double, one after another, so that factors go together least"
+    if not count:
+        return []
+    pairs, chosen = _Pairs(free_factors(same[0].kind)), []
+    columns = zip(pairs.names, pairs.levels, strict=True)
+    drawn = np.array([[level.index(getattr(design, name)) for design in same] for name, level in columns]).T
+    rows = np.zeros((len(same), len(pairs.met)))
+    np.put_along_axis(rows, pairs.places(drawn), 1, 1)
+    pairs.met = rows.T @ rows
+    for _ in range(count):
+        strain = np.full(len(same), np.inf)
+        for k in set(range(len(same))) - set(chosen):
+            pairs.met += (more := np.outer(rows[k], rows[k]))
+            strain[k] = (pairs.together() ** 12).sum()
+            pairs.met -= more
+        chosen.append(int(strain.argmin()))
+        pairs.met += np.outer(rows[chosen[-1]], rows[chosen[-1]])
+    return chosen
