@@ -80,7 +80,8 @@ def _zoo(args, reader):
     from deepnb.core import require
 
     require("torch", "read")
-    from deepnb.zoo import gather_photographs, grow, members, quality_table
+    from deepnb.lesson import gather_photographs
+    from deepnb.zoo import grow, members, quality_table
 
     if args.draw:
         return _draw(args.folder, *args.draw)
