@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .core import CorpusError, PictureError, seeded
+from .core import CorpusError, DeepnbError, PictureError, seeded
 from .corpus import corpus_folder, load_corpus, window
 from .design import Design
 from .generator import LUMA, SmallGenerator, build
@@ -98,9 +98,12 @@ def train_member(
 ) -> tuple[SmallGenerator, dict[str, list[float]]]:
     """A design trained on photographs (h, w, 3) uint8: the network in `eval` mode, and its course loss by loss
 
-    By default `STEPS` of its kind. The same arguments give the same network on the same machine.
+    By default `STEPS` of its kind. The same arguments give the same network on the same machine. Raises
+    `DeepnbError` for less than one step.
     """
-    steps = steps or STEPS[design.kind]
+    steps = STEPS[design.kind] if steps is None else steps
+    if steps < 1:
+        raise DeepnbError(f"train_member needs one step and more, got {steps}. Leave it out for the usual number.")
     rng, course = seeded(seed, "patches", design.name), {name: [] for name in design.losses}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(seeded(seed, "noise", design.name).integers(2**31)))

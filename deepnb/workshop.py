@@ -88,7 +88,9 @@ def _zoo(args, reader):
     if args.show:
         cards = members(args.folder)
         for card in cards:
-            words = f"{card.quality_db:5.1f} dB  {', '.join(card.losses)}" if card.counts else card.why
+            d = card.design
+            words = f"{d.up} x{d.scale}, {d.normalization}, {d.last_nonlinearity}, from {', '.join(card.losses)}"
+            words = f"{card.quality_db:5.1f} dB  {words}" if card.counts else card.why
             print(f"{card.name:<{max(len(each.name) for each in cards)}}  {words}")
     else:
         from deepnb.design import draw_designs, with_twins
@@ -173,7 +175,7 @@ def add_workshop(command) -> None:
         takes_reader(parser)
     zoo = command("zoo", _zoo, "grow small generators that are wholly known, list them, draw with one")
     zoo.add_argument("folder", nargs="?", metavar="FOLDER", help="grown: .deepnb-cache/zoo; shown, drawn: what ships")
-    zoo.add_argument("--count", type=int, default=300, help="designs to grow, and a twin of every seventh")
+    zoo.add_argument("--count", type=int, default=300, help="designs, and a twin of each seventh; 15 s each")
     zoo.add_argument("--seed", type=int, default=0, help="of designs and training")
     zoo.add_argument("--photographs", metavar="FOLDER", help="to learn from (default: those of the corpus)")
     zoo.add_argument("--steps", type=int, help="of training each (default: by kind)")

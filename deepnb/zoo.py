@@ -119,7 +119,7 @@ def grow(
     parts, shown = split_photographs(photographs), _digest(photographs)
     cards = []
     for design in tqdm(designs, "members", disable=not progress):
-        recipe = {"steps": steps or STEPS[design.kind], "seed": seed, "photographs": shown}
+        recipe = {"steps": STEPS[design.kind] if steps is None else steps, "seed": seed, "photographs": shown}
         path = folder / f"{design.name}.json"
         if path.exists():
             card = Card.from_json(path.read_text(encoding="utf-8"), name=path.name)
