@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -156,7 +156,7 @@ def _grown(design: Design, parts, *, recipe: dict, folder: Path) -> Card:
         return card
     data = save({name: t.contiguous() for name, t in state.items()}, metadata={"design": design.to_json()})
     _write(folder / f"{design.name}.safetensors", data)
-    return Card(**{**vars(card), "sha256": sha256_hex(data), "bytes": len(data)})
+    return replace(card, sha256=sha256_hex(data), bytes=len(data))
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -235,7 +235,7 @@ def pass_through(member: Member, picture: np.ndarray) -> np.ndarray:
     """What a member makes of a picture, (h, w, 3) uint8 to the same shape, from 32 px on each side; always the same
 
     A colorizer sees its grey, a restorer adds noise and takes it out, super-resolution reduces it first. Raises
-    `PictureError`. Takes about 250 bytes of memory for each pixel and channel of width.
+    `PictureError`. Takes 200 to 450 bytes of memory a pixel, by the width of the design.
     """
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
         words = f"pass_through needs pixels (h, w, 3) uint8, got {picture.shape} {picture.dtype}. Load it first."
