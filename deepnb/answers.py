@@ -28,7 +28,7 @@ class Answers:
 
     `embedding` (n, 4, E), `slots` (n, 4, V), `logits[name]` (n, 4), `prototypes` (G, E) of unit length, one for
     each of `sources`; `fields` are `((name, values), ...)`; `trained` and `lineages`: the generators that the
-    reader learned from, and their lineages.
+    reader learned from, and their lineages; `scale` turns a cosine with a prototype into a logit.
     """
 
     reader: str
@@ -39,6 +39,7 @@ class Answers:
     prototypes: np.ndarray
     sources: tuple[str, ...]
     fields: tuple[tuple[str, tuple[str, ...]], ...]
+    scale: float = 1.0
     trained: tuple[str, ...] = ()
     lineages: tuple[str, ...] = ()
 
@@ -55,7 +56,7 @@ class Answers:
         "As safetensors, numbers in half precision; returns the path"
         from safetensors.numpy import save_file
 
-        told = {name: getattr(self, name) for name in ("reader", "sources", "fields", "trained", "lineages")}
+        told = {name: getattr(self, name) for name in ("reader", "sources", "fields", "scale", "trained", "lineages")}
         told |= {"logits": list(self.logits), "pictures": [list(asdict(p).values()) for p in self.pictures]}
         arrays = {"embedding": self.embedding, "slots": self.slots, "prototypes": self.prototypes}
         arrays["logits"] = np.stack(list(self.logits.values()))
@@ -86,6 +87,7 @@ def read_answers(path: str | Path | None = None) -> Answers:
         prototypes=_unit(held["prototypes"]),
         sources=tuple(told["sources"]),
         fields=tuple((name, tuple(values)) for name, values in told["fields"]),
+        scale=told["scale"],
         trained=tuple(told["trained"]),
         lineages=tuple(told["lineages"]),
     )
@@ -150,6 +152,7 @@ def answer_corpus(
         prototypes=_unit(reader.network.heads.prototypes.detach().cpu().double().numpy()),
         sources=network.sources,
         fields=network.fields,
+        scale=float(reader.trained.heads.log_scale.exp()),
         trained=tuple(sorted({item.generator for item in learned})),
         lineages=tuple(sorted({item.lineage for item in learned})),
     )

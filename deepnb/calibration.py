@@ -17,8 +17,8 @@ from .reading import FalseAlarm, ScopeNote, Verdict
 
 # %% auto #0
 __all__ = ['SIDES', 'LEAST', 'SCOPE', 'upper95', 'device_peaks', 'threshold_from', 'count_false_alarms', 'CrossFit',
-           'crossfit_false_alarms', 'balanced_weights', 'fit_platt', 'Found', 'found_table', 'scope_note',
-           'Calibration', 'fit_calibration']
+           'crossfit_false_alarms', 'balanced_weights', 'fit_platt', 'SetRule', 'fit_set_rule', 'Found', 'found_table',
+           'scope_note', 'Calibration', 'fit_calibration']
 
 # %% ../nbs/23_calibration.ipynb #45aabbe6
 def upper95(k: int, n: int, *, level: float = 0.95) -> float:
@@ -142,6 +142,51 @@ def fit_platt(
     if slope <= 0:
         raise ProtocolError(f"fit_platt needs scores that rise with generated, got a slope of {slope:.3g}.")
     return slope, float(line[1] - slope * center)
+
+# %% ../nbs/23_calibration.ipynb #16b60ea9
+@dataclass(frozen=True)
+class SetRule:
+    "From logits of a list of values to probabilities (`temperature`) and a set (those of probability `least` and more)"
+
+    temperature: float = 1.0
+    least: float = 0.0
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        "Softmax of logits `(..., K)`"
+        z = np.asarray(logits, float) / self.temperature
+        shares = np.exp(z - z.max(axis=-1, keepdims=True))
+        return shares / shares.sum(axis=-1, keepdims=True)
+
+    def chosen(self, probabilities: np.ndarray, names: Sequence[str]) -> tuple[str, ...]:
+        "The names in the set, the likeliest first and always in it; `probabilities` `(K,)`"
+        order = np.argsort(-probabilities, kind="stable")
+        return tuple(names[i] for place, i in enumerate(order) if place == 0 or probabilities[i] >= self.least)
+
+
+def fit_set_rule(
+    logits: np.ndarray, truth: Sequence[int], groups: Sequence[str], *, miss: float = 0.1
+) -> SetRule:
+    """The rule whose sets leave out the truth for at most the share `miss` of new groups' pictures
+
+    `logits` `(n, K)`, `truth` (n,) their right places, `groups` (n,) makers, one vote each. With few makers no level is
+    safe: then the set is everything, and under five the temperature stays 1. Raises `ProtocolError` without pictures.
+    """
+    logits, truth = np.asarray(logits, float), np.asarray(truth, int)
+    if not len(truth):
+        raise ProtocolError("fit_set_rule needs pictures whose truth is known, got none.")
+    _, index, count = np.unique(np.asarray(groups, str), return_inverse=True, return_counts=True)
+    if len(count) < 5:
+        return SetRule()
+    weight = 1 / count[index] / len(count)
+    rows = np.arange(len(truth))
+    trials = [SetRule(t) for t in np.geomspace(0.1, 20, 54)]
+    of_truth = np.stack([rule.probabilities(logits)[rows, truth] for rule in trials])  # (T, n)
+    best = int((-np.log(of_truth + 1e-12) @ weight).argmin())
+    order = np.argsort(of_truth[best], kind="stable")
+    allowed = miss - (1 - miss) / len(count)  # one maker more than was seen
+    lost = np.cumsum(weight[order]) <= allowed + 1e-12
+    least = float(of_truth[best][order][int(lost.sum())]) if allowed > 0 else 0.0
+    return SetRule(float(trials[best].temperature), least)
 
 # %% ../nbs/23_calibration.ipynb #2dd55c40
 SIDES = (128, 256, 512)  # px; where the ranges of the short side begin

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .calibration import Calibration, crossfit_false_alarms, scope_note, threshold_from
+from .calibration import Calibration, SetRule, crossfit_false_alarms, scope_note, threshold_from
 from deepnb.core import (
     Limits,
     PictureError,
@@ -56,7 +56,7 @@ from deepnb.settings import (
     word_reading,
     write_folder,
 )
-from .source import BRANCHES, TraceNetwork, folded, pooled, rank_sources, smallest_set
+from .source import BRANCHES, TraceNetwork, folded, pooled, rank_sources
 from .table import Readings, Refusal
 
 # %% ../nbs/26_reader.ipynb #b1816095
@@ -234,11 +234,10 @@ def _read(reader: Reader, picture: Picture) -> Reading:
     scope = tuple(scope_note(code) for code in codes)
     share = settings.calibration.found_share(side, jpeg_quality=state.jpeg_quality.value)
     embedding = pooled(torch.from_numpy(answers["embedding"])).numpy()
-    sources = answers["sources"].mean(0)
     likeness = reader.trained.heads.directions.numpy() @ embedding
     unknown = 1.0 - logistic(settings.known, float(likeness.max()))
-    ranked = rank_sources(sources, settings.network.sources, unknown=unknown)
-    named = np.array([s.probability for s in ranked]) / max(1e-9, 1.0 - unknown)
+    rule, names = settings.sets.get("source", SetRule()), settings.network.sources
+    shares = rule.probabilities(reader.trained.heads.log_scale.exp().item() * likeness)
     return Reading(
         picture=record_picture(picture),
         verdict=verdict,
@@ -246,8 +245,8 @@ def _read(reader: Reader, picture: Picture) -> Reading:
         probability=settings.calibration.probability(score),
         false_alarm=settings.calibration.false_alarm,
         found_share=share,
-        sources=ranked,
-        source_set=smallest_set(named, tuple(s.name for s in ranked)) if unknown < 0.5 else (),
+        sources=rank_sources(shares, names, unknown=unknown),
+        source_set=rule.chosen(shares, names) if unknown < 0.5 else (),
         unknown_source=unknown,
         hyperparameters=estimate_fields(settings, answers["slots"]),
         processed=logistic(settings.processed, float(answers["processed"].mean())),

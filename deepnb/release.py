@@ -22,9 +22,17 @@ from .damage import TREATMENTS
 from .enrolment import References, fit_known
 from .evaluation import evaluate
 from .reader import Reader, ReaderSettings
+from .reliability import judge_calibration
 from .scores import Scores
 from .source import NetworkConfig, TraceNetwork
-from .tasks import blind_guesses, informative_fields, judge_calibration, judge_tasks, parsed_fields
+from deepnb.tasks import (
+    SET_FROM,
+    blind_guesses,
+    informative_fields,
+    judge_tasks,
+    parsed_fields,
+    set_rules,
+)
 from .training import load_checkpoint
 
 # %% ../nbs/35_release.ipynb #5becd19f
@@ -87,12 +95,9 @@ def fit_pairs(
     return fit_platt(cosines, same[chosen].astype(int))
 
 # %% ../nbs/35_release.ipynb #61f68f19
-_FITTED = ("untouched", "jpeg75")
-
-
 def calibrate_heads(settings: ReaderSettings, answers: Answers) -> ReaderSettings:
     "The settings with the curves of `processed`, `same` and `known`, and which fields are informative"
-    columns = [list(TREATMENTS).index(name) for name in _FITTED]
+    columns = [list(TREATMENTS).index(name) for name in SET_FROM]
 
     def twice(values: Sequence) -> np.ndarray:
         return np.repeat(np.asarray(values), len(columns))
@@ -111,6 +116,7 @@ def calibrate_heads(settings: ReaderSettings, answers: Answers) -> ReaderSetting
             (name, informative.get(name, False), values[guess])
             for (name, values), guess in zip(answers.fields, blind, strict=True)
         ),
+        sets=set_rules(answers),
     )
 
 # %% ../nbs/35_release.ipynb #dd84c5ee

@@ -61,11 +61,19 @@ def _answer(reading: Reading) -> str:
     return " ".join(said)
 
 
+_MOST_NAMED = 8  # sources; a longer set names nobody
+
+
 def _sources(reading: Reading) -> str:
     "Where the traces may come from, as a set"
     if not reading.source_set:
         return "The traces fit none of the generators that this reader knows well enough to name one."
-    one = len(reading.source_set) == 1
+    one, many = len(reading.source_set) == 1, len(reading.source_set)
+    if many > _MOST_NAMED:
+        return (
+            f"The traces fit {many} of the generators that this reader knows, too many to name one; the probability "
+            f"that it is none that it knows is put at {reading.unknown_source:.2f}."
+        )
     return (
         f"Among the generators that this reader knows, the traces fit {_listed(reading.source_set)} best"
         f"{'' if one else ', and it cannot choose between them'}; the probability that it is none that it knows is put at "

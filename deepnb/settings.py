@@ -8,17 +8,17 @@ __all__ = ['WEIGHTS', 'SETTINGS', 'SUMS', 'REFERENCES', 'ReaderSettings', 'logis
 
 # %% ../nbs/25_settings.ipynb #baf45d03
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from .calibration import Calibration
+from .calibration import Calibration, SetRule
 from .core import WeightsError, checked_file, choice_error, data_path, sha256_hex
 from .enrolment import References
 from .reading import Estimate, FalseAlarm, ScopeNote, Verdict
-from .source import NetworkConfig, TraceNetwork, smallest_set
+from .source import NetworkConfig, TraceNetwork
 
 # %% ../nbs/25_settings.ipynb #dfcc9495
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ReaderSettings:
 
     `crop` px and `most` crops a picture. `processed`, `same`, `known`: logistic curves `(slope,
     intercept)` on a logit, on a cosine of two embeddings, on the best cosine with a known source.
-    `fields`: `(name, informative, blind guess)` a hyperparameter.
+    `fields`: `(name, informative, blind guess)` a hyperparameter; `sets`: the `SetRule` of "source" and of each of them.
     """
 
     name: str
@@ -40,6 +40,7 @@ class ReaderSettings:
     same: tuple[float, float] = (8.0, -4.0)
     known: tuple[float, float] = (8.0, -4.0)
     fields: tuple[tuple[str, bool, str], ...] = ()
+    sets: dict[str, SetRule] = field(default_factory=dict)
     known_until: str = ""
     facts: dict = field(default_factory=dict)
 
@@ -51,6 +52,7 @@ class ReaderSettings:
             **held,
             "network": self.network.to_json(),
             "calibration": self.calibration.to_json(),
+            "sets": {name: asdict(rule) for name, rule in self.sets.items()},
         }
 
     @classmethod
@@ -65,6 +67,7 @@ class ReaderSettings:
         held["calibration"] = Calibration.from_json(held["calibration"])
         held |= {name: tuple(held[name]) for name in ("processed", "same", "known")}
         held["fields"] = tuple(tuple(row) for row in held["fields"])
+        held["sets"] = {name: SetRule(**rule) for name, rule in held.get("sets", {}).items()}
         return cls(**held)
 
 # %% ../nbs/25_settings.ipynb #7ce650cd
@@ -99,8 +102,8 @@ def estimate_fields(settings: ReaderSettings, slots: np.ndarray) -> tuple[Estima
     notes = {name: (informative, blind) for name, informative, blind in settings.fields}
     estimates, start = [], 0
     for name, values in settings.network.fields:
-        logits = slots[:, start : start + len(values)].mean(0)
-        shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+        rule = settings.sets.get(name, SetRule())
+        shares = rule.probabilities(slots[:, start : start + len(values)].mean(0))
         informative, blind = notes.get(name, (False, None))
         best = int(shares.argmax())
         estimates.append(
@@ -108,7 +111,7 @@ def estimate_fields(settings: ReaderSettings, slots: np.ndarray) -> tuple[Estima
                 name,
                 values[best],
                 float(shares[best]),
-                smallest_set(shares, values),
+                rule.chosen(shares, values),
                 None,
                 informative,
                 blind,

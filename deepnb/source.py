@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BLOCKS', 'TAKEN', 'BRANCHES', 'OTHERS', 'Conv', 'Block', 'Backbone', 'Laplacian', 'NetworkConfig', 'SourceHeads',
-           'TraceNetwork', 'folded', 'pooled', 'rank_sources', 'smallest_set']
+           'TraceNetwork', 'folded', 'pooled', 'rank_sources']
 
 # %% ../nbs/22_source.ipynb #fb7db388
 from copy import deepcopy
@@ -259,19 +259,11 @@ OTHERS = "another known maker"
 
 # %% ../nbs/22_source.ipynb #da21f4c3
 def rank_sources(
-    logits: np.ndarray, names: tuple[str, ...], *, unknown: float, most: int = 8
+    probabilities: np.ndarray, names: tuple[str, ...], *, unknown: float, most: int = 8
 ) -> tuple[Source, ...]:
-    "The likeliest sources, then `OTHERS`; probabilities and `unknown` sum to 1. `logits` is `(G,)`"
-    shares = np.exp(logits - logits.max())
-    shares *= (1.0 - unknown) / shares.sum()
+    "The likeliest sources, then `OTHERS`; with `unknown` they sum to 1. `probabilities` `(G,)` sum to 1 by themselves"
+    shares = (1.0 - unknown) * probabilities
     order = np.argsort(-shares)[:most]
     ranked = [Source(names[i], float(shares[i])) for i in order]
     rest = max(0.0, 1.0 - unknown - sum(s.probability for s in ranked))
     return (*ranked, Source(OTHERS, rest)) if len(names) > most else tuple(ranked)
-
-# %% ../nbs/22_source.ipynb #1cc2e577
-def smallest_set(probabilities: np.ndarray, names: tuple[str, ...], *, level: float = 0.9) -> tuple[str, ...]:
-    "The fewest names, likeliest first, whose probabilities `(G,)` reach `level`"
-    order = np.argsort(-probabilities)
-    enough = int(np.searchsorted(np.cumsum(probabilities[order]), level - 1e-9)) + 1
-    return tuple(names[i] for i in order[:enough])

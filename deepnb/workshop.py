@@ -60,8 +60,9 @@ def _evaluate(args, reader):
         print(compare_published())
         return 0
     from deepnb.evaluation import PROTOCOLS, evaluate, evaluate_folders
+    from deepnb.reliability import judge_calibration
     from deepnb.scores import read_scores
-    from deepnb.tasks import TASKS, judge_calibration, judge_tasks
+    from deepnb.tasks import TASKS, judge_tasks
 
     if args.real:
         print(evaluate_folders(reader or open_reader(args), args.real, args.fake, progress=sys.stderr.isatty()))

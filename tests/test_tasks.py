@@ -10,8 +10,9 @@ from deepnb.cli import main
 from deepnb.core import ChoiceError, ProtocolError
 from deepnb.damage import TREATMENTS
 from deepnb.reader import Reader
+from deepnb.reliability import judge_calibration
 from deepnb.scores import Scored, Scores, read_scores
-from deepnb.tasks import judge_calibration, judge_tasks, lineage_mean, same_sources
+from deepnb.tasks import judge_tasks, lineage_mean, same_sources
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,8 @@ def test_a_terminal_prints_the_table(capsys, task):
     assert main(["evaluate", task]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 2 and all(name in lines[0] for name in (*TREATMENTS, "blind"))
-    assert {len(line.split("[")) for line in lines[2:]} == {len(TREATMENTS) + 1}
+    many = [line.count("[") for line in lines[1:]]
+    assert set(many) <= {0, len(TREATMENTS)} and sum(many) > 0, "an interval each, or none where lineages are too few"
 
 
 def test_a_terminal_prints_how_the_probabilities_hold(capsys):
