@@ -97,8 +97,16 @@ def _machine(reading: Reading) -> str:
     told = [e for e in reading.hyperparameters if e.informative]
     if not told:
         return ""
-    words = [f"{_title(e).lower()}: {' or '.join(_value(v) for v in e.values or (e.value,))}" for e in told]
+    words = [f"{_title(e).lower()}: {_fitting(e)}" for e in told]
     return f"Of the machine, the picture tells more than a blind guess would: {'; '.join(words)}."
+
+
+def _fitting(estimate: Estimate) -> str:
+    "The values that fit, or the likeliest of many"
+    values = estimate.values or (estimate.value,)
+    if len(values) <= 3:
+        return " or ".join(_value(v) for v in values)
+    return f"{_value(estimate.value)} most likely, though {len(values)} values fit"
 
 
 def sentences(reading: Reading, explanation: Explanation | None = None) -> tuple[str, ...]:
@@ -114,7 +122,9 @@ def sentences(reading: Reading, explanation: Explanation | None = None) -> tuple
     if reading.verdict == "generated":
         said += [_sources(reading), _machine(reading)]
     if explanation is not None:
-        said += [explanation.sentence, receipt_words(explanation)]
+        said.append(explanation.sentence)  # which says so itself where the check could not confirm it
+        if explanation.receipt is None or explanation.receipt.verdict != "cannot tell":
+            said.append(receipt_words(explanation))
     return tuple(dict.fromkeys(" ".join(sentence.split()) for sentence in said if sentence and sentence.strip()))
 
 # %% ../nbs/52_report.ipynb #018268e1
