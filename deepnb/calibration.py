@@ -231,6 +231,10 @@ SCOPE = {
         "Nearly all of the picture is flat or clipped, so there is next to nothing to read.",
         "A copy with detail.",
     ),
+    "drawn": (
+        "Four colors fill nearly half of it or more, as in drawings, diagrams and screenshots; none were learned from.",
+        "The photograph alone, without the drawn part.",
+    ),
     "between": (
         "The score lies between even odds and the threshold that camera originals set.",
         "The original file, a larger copy, or a second picture from the same source.",

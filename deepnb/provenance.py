@@ -135,8 +135,9 @@ class Condition:
 
     `jpeg_quality` 1 to 100 or None; `subsampling` "4:4:4" ... or None; `saved_twice` True or False;
     `scale_sign` the factor by which it was probably enlarged, or None; `clipped_share` and `flat_share` 0 to 1:
-    pixels at black or white, and squares of 8 pixels with next to no structure; `fine_detail` the power of the
-    finest frequencies over that of middle ones, about 0.01 to 0.1 for a sharp photograph.
+    pixels at black or white, and squares of 8 pixels with next to no structure; `common_share` 0 to 1: pixels of
+    the four commonest colors; `fine_detail` the power of the finest frequencies over that of middle ones, about
+    0.01 to 0.1 for a sharp photograph.
     """
 
     jpeg_quality: Sign
@@ -145,6 +146,7 @@ class Condition:
     scale_sign: Sign
     clipped_share: Sign
     flat_share: Sign
+    common_share: Sign
     fine_detail: Sign
     kind: str = "pixels"
 
@@ -173,9 +175,7 @@ class Condition:
     def _past(self) -> str:
         found, sure = self.saved_twice
         before = "saved as a JPEG before, more strongly compressed" if self.jpeg_quality.value else "a JPEG before"
-        if found:
-            return f"It was {'probably' if sure == 'likely' else 'perhaps'} {before}."
-        return ""
+        return f"It was {'probably' if sure == 'likely' else 'perhaps'} {before}." if found else ""
 
     def _scale(self) -> str:
         factor, sure = self.scale_sign
@@ -184,27 +184,27 @@ class Condition:
             how = "probably" if sure == "likely" else "perhaps"
             return f"Its pixels repeat as after resizing: {how} enlarged about {factor:.1f}{also} times."
         detail, strong = self.fine_detail.value, (self.jpeg_quality.value or 100) < 85
-        if detail is not None and detail < 0.004 and not strong:
-            return "It holds little fine detail: soft from the camera, smoothed, or enlarged about twice."
-        return ""
+        soft = detail is not None and detail < 0.004 and not strong
+        return "It holds little fine detail: soft from the camera, smoothed, or enlarged about twice." if soft else ""
 
     def _ground(self) -> str:
         clipped, flat = self.clipped_share.value, self.flat_share.value
-        parts = [f"{clipped:.0%} of it is pure black or white" if clipped >= 0.05 else "",
-                 f"{flat:.0%} is flat" if flat >= 0.2 else ""]  # fmt: skip
-        words = " and ".join(part for part in parts if part)
+        parts = [f"{clipped:.0%} of it is pure black or white"] * (clipped >= 0.05) + [f"{flat:.0%} is flat"] * (flat >= 0.2)
+        words = " and ".join(parts)
         return f"{words[0].upper()}{words[1:]}, where little trace can be." if words else ""
 
 
-def _shares(pixels) -> tuple[Sign, Sign]:
-    "(clipped, flat) counted on at most 48 x 48 squares of 8 pixels spread over the whole picture"
+def _shares(pixels) -> tuple[Sign, Sign, Sign]:
+    "(clipped, flat, common) counted on at most 48 x 48 squares of 8 pixels spread over the whole picture"
     height, width = pixels.shape[:2]
     ys, xs = (np.unique(np.linspace(0, side - 8, 48).astype(int)) for side in (height, width))
     inner = np.arange(8)
     cells = pixels[(ys[:, None] + inner)[:, None, :, None], (xs[:, None] + inner)[None, :, None, :]]
     clipped = ((cells <= 1) | (cells >= 254)).all(-1).mean()
     flat = (np.ptp(cells[..., 1], axis=(2, 3)) <= 2).mean()
-    return Sign(round(float(clipped), 4), "measured"), Sign(round(float(flat), 4), "measured")
+    codes = cells.reshape(-1, 3).astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+    common = np.sort(np.unique(codes, return_counts=True)[1])[-4:].sum() / len(codes)
+    return tuple(Sign(round(float(share), 4), "measured") for share in (clipped, flat, common))
 
 
 def _luma(pixels):

@@ -221,8 +221,9 @@ def _spectrum(trace: np.ndarray) -> np.ndarray:
 
 def _scope(state, picture: Picture) -> tuple[str, ...]:
     "Codes that hold a verdict back, found in the picture's own state"
-    flat = state.flat_share.value
-    return ("flat",) if flat is not None and flat > 0.95 else ()
+    if (state.flat_share.value or 0) > 0.95:
+        return ("flat",)
+    return ("drawn",) if (state.common_share.value or 0) > 0.45 else ()  # share: benchmarks/scope.py
 
 
 def _read(reader: Reader, picture: Picture) -> Reading:
@@ -326,6 +327,8 @@ def _stress(reader: Reader, picture: Picture, ladder) -> Stress:
         f'The answer "{first.words}" stays the same in {len(kept)} of {len(steps)} versions of this picture; '
         f"it changes after: {lost}."
     )
+    if not holds:
+        sentence = f"Do not rely on this answer: mild damage, as sharing a picture does, changes it. {sentence}"
     return Stress(tuple(steps), holds, sentence, record_picture(picture), reader.record)
 
 # %% ../nbs/26_reader.ipynb #424cc201

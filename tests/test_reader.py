@@ -57,6 +57,15 @@ def test_a_fingerprint_has_no_mean(reader):
     assert np.abs(reading.fingerprint.mean((0, 1))).max() < 0.02
 
 
+def test_a_drawing_gets_no_verdict(reader):
+    rng = np.random.default_rng(0)
+    page = np.full((300, 400, 3), 250, np.uint8)
+    page[40:140, 60:260] = rng.integers(0, 256, (100, 200, 3), dtype=np.uint8)  # a photograph on a page
+    held = reader.read(page)
+    assert held.verdict is Verdict.cannot_say and [note.code for note in held.scope] == ["drawn"]
+    assert "diagrams and screenshots" in held.sentence
+
+
 def test_small_and_flat_pictures_get_no_verdict(reader):
     picture = load(PICTURES[0])
     assert reader.read(picture.pixels[:100, :100]).verdict is Verdict.cannot_say
