@@ -312,11 +312,11 @@ def _compare(reader: Reader, a: Picture, b: Picture) -> Comparison:
 
 
 def _stress(reader: Reader, picture: Picture, ladder) -> Stress:
-    steps = []
+    steps, scope = [], _scope(condition(picture), picture)
     for damage in ladder:
         pixels = damaged(picture.pixels, damage)
         score = reader.logits(pixels)["generated"]
-        verdict, _ = reader.settings.calibration.decide(score, min(pixels.shape[:2]))
+        verdict, _ = reader.settings.calibration.decide(score, min(pixels.shape[:2]), scope=scope)
         steps.append(StressStep(damage.name, score, reader.settings.calibration.probability(score), verdict))
     first = steps[0].verdict
     kept = [step for step in steps if step.verdict == first]

@@ -66,6 +66,15 @@ def test_a_drawing_gets_no_verdict(reader):
     assert "diagrams and screenshots" in held.sentence
 
 
+def test_stress_says_what_reading_says_and_warns_where_mild_damage_changes_it(reader):
+    for path in PICTURES[:4]:
+        stress = reader.stress(path, ladder=LADDER[:6])
+        assert stress.steps[0].verdict == reader.read(path).verdict
+        mild = {step.verdict for step in stress.steps[:3]}
+        assert stress.holds == (len(mild) == 1)
+        assert stress.sentence.startswith("Do not rely on this answer") == (not stress.holds)
+
+
 def test_small_and_flat_pictures_get_no_verdict(reader):
     picture = load(PICTURES[0])
     assert reader.read(picture.pixels[:100, :100]).verdict is Verdict.cannot_say
