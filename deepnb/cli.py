@@ -234,6 +234,23 @@ def _stress(args, reader):
             print(f"    {step.name:<{wide}}  {step.verdict.value:<10}  {numbers}")
     return asked.exit_code
 
+# %% ../nbs/63_cli.ipynb #1d6727bc
+def _windows(args, reader):
+    from deepnb.windows import score_windows
+
+    asked = _Asked(args, reader)
+    words = {"score": args.score, "side": args.side}
+    for path, found in asked.answers([Path(args.picture)], lambda r, picture: score_windows(r, picture, **words)):
+        rows = found.to_frame()
+        if args.json:
+            print(json.dumps({"schema": 1, "picture": str(path), "score": found.score, "windows": rows.to_dict("records")}))
+            continue
+        _say(f"{path}: the windows of {args.side} px that carry most of {found.score}, the score in logits")
+        for left, top, right, bottom, value in rows.head(5).itertuples(index=False):
+            print(f"    {left:5} to {right:5} across, {top:5} to {bottom:5} down  {value:+.2f}")
+        _say(f"The middle of all {len(rows)} windows: {rows.value.median():+.2f}. This compares parts of one picture; it is no verdict.")
+    return asked.exit_code
+
 # %% ../nbs/63_cli.ipynb #0662adfa
 def _lab(args, reader):
     from deepnb.installation import has_display, open_lab
@@ -317,7 +334,11 @@ def _add_pictures(command):
     compare.add_argument("b", metavar="B")
     stress = command("stress", _stress, "say whether the answer holds when the picture is damaged")
     stress.add_argument("picture", metavar="FILE")
-    for parser in (compare, stress):
+    windows = command("windows", _windows, "say which parts of a picture carry more of a trace than the others")
+    windows.add_argument("picture", metavar="FILE")
+    windows.add_argument("--score", default="processed", help="such as generated")
+    windows.add_argument("--side", type=int, default=64, help="of a window, px")
+    for parser in (compare, stress, windows):
         _takes_json(parser)
         takes_reader(parser)
 
