@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PRETRAINED_SHA256', 'LOSS_WEIGHTS', 'pretrained_backbone', 'losses', 'save_checkpoint', 'load_checkpoint',
-           'start_from', 'plan_network', 'new_network', 'rate_at', 'make_optimizer', 'take_step', 'train']
+           'start_from', 'plan_network', 'new_network', 'rate_at', 'make_optimizer', 'take_step', 'train', 'read_log']
 
 # %% ../nbs/31_training.ipynb #70a1ea6f
 import csv
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .batches import CODED, Batches, Recipe, cluster_designs, design_targets, label_items
-from .core import CorpusError, WeightsError, checked_file, require
+from .core import CorpusError, WeightsError, checked_file, data_path, require
 from .corpus import Item, load_corpus
 from .fen import CONSTRAINT_WEIGHTS, constraints
 from .pn import parsing_loss
@@ -275,3 +275,18 @@ def _loop(network: TraceNetwork, optimizer, loader, *, recipe: Recipe, done: int
                 file.flush()
                 save_checkpoint(out, network, optimizer, step=step + 1, recipe=recipe)
                 saved = now
+
+# %% ../nbs/31_training.ipynb #f62880cd
+def read_log(path: str | Path | None = None, *, every: int = 50) -> dict[str, np.ndarray]:
+    """The columns of a training's `log.csv`, averaged over `every` steps; without `path` those that ship
+
+    Raises `CorpusError` where there is no log.
+    """
+    path = Path(path) if path else data_path("data", "training_log.csv")
+    if not path.exists():
+        raise CorpusError(f"{path} is missing. Name the log.csv in a training's folder.")
+    with path.open(encoding="utf-8", newline="") as file:
+        names, *rows = csv.reader(file)
+    values = np.array(rows, float)
+    parts = np.array_split(values, max(1, len(values) // every)) if len(values) > every else values[:, None]
+    return dict(zip(names, np.array([part.mean(axis=0) for part in parts]).T, strict=True))
