@@ -146,8 +146,8 @@ class Condition:
     scale_sign: Sign
     clipped_share: Sign
     flat_share: Sign
-    common_share: Sign
     fine_detail: Sign
+    common_share: Sign = Sign(None, "unsure")
     kind: str = "pixels"
 
     def to_json(self) -> dict:
@@ -241,8 +241,8 @@ def condition(picture) -> Condition:
             twice = Sign(grid > 3.2, "likely" if grid > 4.2 else "unsure")
         scale, detail = _scale_signs(luma)
     sampled = Sign(sampling, "measured" if sampling else "unsure")
-    return Condition(made, sampled, twice, scale, *_shares(picture.pixels), detail,
-                     kind="lossless WebP" if lossless else picture.format)  # fmt: skip
+    (clipped, flat, common), kind = _shares(picture.pixels), "lossless WebP" if lossless else picture.format
+    return Condition(made, sampled, twice, scale, clipped, flat, detail, common, kind)
 
 
 def _whole(pixels):

@@ -152,6 +152,11 @@ class Reading(Value):
     schema: int = SCHEMA
     seconds: float = field(default=0.0, compare=False)
 
+    @property
+    def likelihood_ratio(self) -> float:
+        "How many times likelier this score is from a generator than from a camera or a web site, by its calibration"
+        return self.probability / max(1.0 - self.probability, 1e-9)
+
     def __getitem__(self, name: str) -> Estimate:
         "The estimate of one hyperparameter by its name; raises `ChoiceError`"
         known = {estimate.field: estimate for estimate in self.hyperparameters}

@@ -120,6 +120,14 @@ def calibrate_heads(settings: ReaderSettings, answers: Answers) -> ReaderSetting
     )
 
 # %% ../nbs/35_release.ipynb #dd84c5ee
+def _origin(steps: int, recipe: dict) -> str:
+    "Where the weights come from, in words"
+    start, words = recipe["start"] or "ImageNet weights", f"{recipe['batch']} crops of {recipe['crop']} px"
+    if start.startswith("the mean of "):
+        return f"Its weights are {start}; the last of them was trained for {steps} steps of {words} (seed {recipe['seed']})"
+    return f"Trained {steps} steps of {words} (seed {recipe['seed']}), started from {start}"
+
+
 def write_card(reader: Reader, scores: Scores, answers: Answers, *, hours: float) -> str:
     "The model card as Markdown: what was learned from what, the tables, the limits"
     s, recipe = reader.settings, reader.settings.facts["recipe"]
@@ -131,9 +139,8 @@ A deepnb reader: light fingerprint network, parsing network, spectrum branch, an
 (ImageNet weights, Apache-2.0, fine-tuned), blocks 0 to {s.network.picture_blocks} on the picture and 0 to
 {s.network.residual_blocks} on its residual. Reads {s.most} native crops of {s.crop} px. Half-precision weights, Apache-2.0.
 
-Trained {s.facts["steps"]} steps of {recipe["batch"]} crops of {recipe["crop"]} px (seed {recipe["seed"]}), started from
-{recipe["start"] or "ImageNet weights"}: {hours:.1f} hours in all on two shared CPU cores, on the `train` split of the
-project's corpus. Known until {s.known_until}: {len(s.network.sources)} lineages of generators. Everything below is on
+{_origin(s.facts["steps"], recipe)}: {hours:.1f} hours in all on two shared CPU cores, on the
+`train` split of the project's corpus. Known until {s.known_until}: {len(s.network.sources)} lineages of generators. Everything below is on
 the `dev` split, which also set threshold and curves: not a final judgement.
 
 ```text

@@ -224,7 +224,10 @@ def _head(reading: Reading) -> _Markup:
         "div", _tag("span", style=f"width:{percent:.1f}%"), role="img", _class="scale withheld" if withheld else "scale",
         aria_label=f"Calibrated probability {reading.probability:.2f} on a scale from 0 to 1",
     )
-    note = f"Calibrated probability {reading.probability:.2f}, for equal odds beforehand; raw score {reading.score:+.2f} logits."
+    note = (
+        f"Calibrated probability {reading.probability:.2f}, for equal odds beforehand: a likelihood ratio of "
+        f"{reading.likelihood_ratio:.2g}, to be multiplied with the odds that other evidence gives. Raw score {reading.score:+.2f} logits."
+    )
     first, *rest = sentences(reading)
     return _tag(
         "header", _tag("p", reading.picture.name, _class="name"), _tag("h1", words[0].upper() + words[1:]),

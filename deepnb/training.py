@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['PRETRAINED_SHA256', 'LOSS_WEIGHTS', 'pretrained_backbone', 'losses', 'save_checkpoint', 'load_checkpoint',
-           'start_from', 'plan_network', 'new_network', 'rate_at', 'make_optimizer', 'take_step', 'train', 'read_log']
+           'start_from', 'plan_network', 'new_network', 'rate_at', 'make_optimizer', 'take_step', 'train',
+           'average_trainings', 'read_log']
 
 # %% ../nbs/31_training.ipynb #70a1ea6f
 import csv
@@ -275,6 +276,35 @@ def _loop(network: TraceNetwork, optimizer, loader, *, recipe: Recipe, done: int
                 file.flush()
                 save_checkpoint(out, network, optimizer, step=step + 1, recipe=recipe)
                 saved = now
+
+# %% ../nbs/31_training.ipynb #b59a62ce
+def average_trainings(starts: Sequence[str | Path], out: str | Path) -> Path:
+    """Write a checkpoint whose weights are the mean over trainings' folders or readers; the folder `out`
+
+    Optimiser states are not kept. Raises `ChoiceError`, `WeightsError` where they do not fit each other.
+    """
+    facts = _facts(starts[-1])
+    networks = [TraceNetwork(NetworkConfig.from_json(facts["network"])) for _ in starts]
+    for network, start in zip(networks, starts, strict=True):
+        start_from(network, start)
+    states = [network.state_dict() for network in networks]
+    mean = networks[0]
+    mean.load_state_dict({name: sum(s[name].double() for s in states) / len(states) for name in states[0]})
+    recipe = Recipe(**{**facts["recipe"], "start": "the mean of " + ", ".join(map(str, starts)), "out": str(out)})
+    save_checkpoint(Path(out), mean, torch.optim.AdamW(mean.parameters()), step=facts["step"], recipe=recipe)
+    return Path(out)
+
+
+def _facts(start: str | Path) -> dict:
+    "Step, recipe and network of a training's folder or of a reader"
+    from safetensors import safe_open
+
+    path = Path(start) / "checkpoint.safetensors"
+    if path.exists():
+        with safe_open(path, "pt") as file:
+            return json.loads(file.metadata()["facts"])
+    settings = Reader.load(start, device="cpu").settings
+    return {"step": settings.facts["steps"], "recipe": settings.facts["recipe"], "network": settings.network.to_json()}
 
 # %% ../nbs/31_training.ipynb #f62880cd
 def read_log(path: str | Path | None = None, *, every: int = 50) -> dict[str, np.ndarray]:

@@ -33,12 +33,16 @@ def _train(args, reader):
     from deepnb.core import require
 
     require("torch", "read")
-    from deepnb.training import Recipe, train
+    from deepnb.batches import Recipe
+    from deepnb.training import average_trainings, train
 
     names = ("corpus", "out", "steps", "batch", "seed", "start")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     begin = time.monotonic()
-    folder = train(Recipe(**given), progress=sys.stderr.isatty())
+    if args.average:
+        folder = average_trainings(args.average, args.out)
+    else:
+        folder = train(Recipe(**given), progress=sys.stderr.isatty())
     print(f"Written: {folder}")
     if args.release:
         from deepnb.release import release_reader
@@ -153,7 +157,8 @@ def add_workshop(command) -> None:
     train = command("train", _train, "train a reader on the corpus")
     train.add_argument("--out", required=True, help="folder for the weights; a run cut short goes on there")
     train.add_argument("--corpus", help="its folder (default: DEEPNB_CORPUS, else ../shared/corpus)")
-    train.add_argument("--start", help="folder with weights to begin from")
+    train.add_argument("--start", help="folder with weights to begin from, or a reader")
+    train.add_argument("--average", nargs="+", metavar="START", help="no training: the mean of these weights")
     train.add_argument("--steps", type=int, help="how many batches")
     train.add_argument("--batch", type=int, help="crops a batch")
     train.add_argument("--seed", type=int, help="of everything that is drawn")

@@ -304,3 +304,8 @@ def test_every_bundled_picture_has_a_record(bundled):
         assert record.sha256 == picture.sha256 and (record.width, record.height) == picture.size
         assert max(record.thumbnail.shape) <= 512 and record.thumbnail.std() > 0
         assert through_json(record) == record
+
+
+@pytest.mark.parametrize("probability, ratio", [(0.5, 1), (0.9, 9), (0.1, 1 / 9), (1.0, 1e9)])
+def test_the_likelihood_ratio_is_the_odds_at_equal_odds_beforehand(probability, ratio):
+    assert sample_reading(probability=probability).likelihood_ratio == pytest.approx(ratio)
