@@ -23,7 +23,8 @@ class Reliability:
     """How calibrated probabilities of one model hold on makers that did not calibrate it
 
     `probability`, `label`, `weight` (n,): a picture under a treatment each, classes weighing the same; `curve` has
-    `(mean probability, share generated, pictures)` a bin; `slope`, `brier` with 95 % intervals over makers.
+    `(mean probability, share generated, pictures)` a bin; `slope`, `brier` with 95 % intervals over makers; `slopes`
+    the same slope under each treatment alone.
     """
 
     model: str
@@ -33,6 +34,7 @@ class Reliability:
     curve: tuple[tuple[float, float, int], ...]
     slope: tuple[float, float, float]
     brier: tuple[float, float, float]
+    slopes: dict[str, tuple[float, float, float]]
 
     def risk(self, coverage: float) -> float:
         "The share of wrong answers among the most certain `coverage` (0 to 1) of the pictures"
@@ -46,6 +48,7 @@ class Reliability:
         number = "{:.2f} [{:.2f} {:.2f}]".format
         lines = [f"Calibration of {self.model}, on makers that did not calibrate it, all treatments"]
         lines += [f"slope {number(*self.slope)} (1 is right), Brier score {number(*self.brier)} (a coin: 0.25)"]
+        lines += ["slope under " + ", ".join(f"{name} {number(*slope)}" for name, slope in self.slopes.items())]
         lines += ["probability  generated  pictures"]
         lines += [f"{p:11.2f}  {share:9.2f}  {count:8}" for p, share, count in self.curve]
         shares = "  ".join(f"{c:.0%}: {self.risk(c):.1%}" for c in (1, 0.8, 0.6, 0.4, 0.2))
@@ -79,16 +82,21 @@ def judge_calibration(scores: Scores, model: str, *, draws: int = 200) -> Reliab
     logits = _crossfit_logits(scores.of(model)[kept], labels, groups)
     z, y, g = logits.ravel(), np.repeat(labels, len(TREATMENTS)), np.repeat(groups, len(TREATMENTS))
     p, weight = 1 / (1 + np.exp(-z)), balanced_weights(y, g)
-    ends = {name: [] for name in ("slope", "brier")}
+    ends = {name: [] for name in ("slope", "brier", *TREATMENTS)}
+    under = {name: np.tile(np.arange(len(TREATMENTS)) == t, len(pictures)) for t, name in enumerate(TREATMENTS)}
     names, index = np.unique(g, return_inverse=True)
     rng = seeded(0, "reliability draws")
     for _ in range(draws):
         times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))[index]
         ends["slope"].append(_weighted_slope(z, y, weight * times))
         ends["brier"].append(float(np.average((p - y) ** 2, weights=weight * times)))
+        for name, here in under.items():
+            ends[name].append(_weighted_slope(z[here], y[here], (weight * times)[here]))
     whole = {"slope": _weighted_slope(z, y, weight), "brier": float(np.average((p - y) ** 2, weights=weight))}
-    slope, brier = ((whole[n], *np.quantile(ends[n], (0.025, 0.975)).tolist()) for n in ("slope", "brier"))
-    return Reliability(model, p, y, weight, _curve(p, y, weight), slope, brier)
+    whole |= {name: _weighted_slope(z[here], y[here], weight[here]) for name, here in under.items()}
+    found = {name: (whole[name], *np.quantile(ends[name], (0.025, 0.975)).tolist()) for name in ends}
+    slopes = {name: found[name] for name in TREATMENTS}
+    return Reliability(model, p, y, weight, _curve(p, y, weight), found["slope"], found["brier"], slopes)
 
 
 def _curve(p, y, weight, *, bins: int = 8) -> tuple[tuple[float, float, int], ...]:

@@ -20,7 +20,7 @@ from .vocabulary import generators
 # %% auto #0
 __all__ = ['SET_FROM', 'TASKS', 'Row', 'lineage_mean', 'known_sources', 'matched_sources', 'enrolled_sources', 'unknown_sources',
            'field_values', 'blind_guesses', 'parsed_fields', 'informative_fields', 'truths', 'covering_sets',
-           'set_rules', 'same_sources', 'TaskTables', 'judge_tasks']
+           'set_rules', 'same_sources', 'detected_families', 'TaskTables', 'judge_tasks']
 
 # %% ../nbs/33_tasks.ipynb #e1da8e8b
 @dataclass(frozen=True)
@@ -285,6 +285,30 @@ def same_sources(answers: Answers) -> list[Row]:
             rows.append(Row(task, "AUC", treatment, auc, low, high, 0.5, pairs, len(set(lineages))))
     return rows
 
+# %% ../nbs/33_tasks.ipynb #61a9f656
+def detected_families(answers: Answers, *, least: int = 5) -> list[Row]:
+    "AUC of generated pictures against camera and web photographs, for each family with `least` pictures and more"
+    logits = answers.logits["generated"]
+    known = generators()
+    family = [
+        known[p.generator].hyperparameters.get("family", "unknown") if p.generator in known else "unknown"
+        for p in answers.pictures
+    ]
+    other = answers.where(lambda p: p.kind in ("camera", "dataset_real"))
+    groups = np.array([p.group for p in answers.pictures])
+    rows = []
+    for name in sorted(set(family)):
+        made = answers.where(lambda p: p.kind == "generated") & (np.array(family) == name)
+        if made.sum() < least or not other.any():
+            continue
+        lineages = {p.lineage for p, keep in zip(answers.pictures, made, strict=True) if keep}
+        for t, treatment in enumerate(TREATMENTS):
+            ends = auc_interval(
+                logits[made, t], logits[other, t], made_groups=groups[made], other_groups=groups[other]
+            )
+            rows.append(Row(name, "AUC", treatment, *ends, 0.5, int(made.sum()), len(lineages)))
+    return rows
+
 # %% ../nbs/33_tasks.ipynb #d6a7249e
 TASKS = {
     "source": lambda a: [
@@ -293,6 +317,7 @@ TASKS = {
     ],
     "parsing": lambda a: [*parsed_fields(a), *covering_sets(a, [name for name, _ in a.fields])],
     "same": same_sources,
+    "family": detected_families,
 }
 
 

@@ -20,7 +20,7 @@ def answers():
     return read_answers()
 
 
-@pytest.mark.parametrize("task", ["source", "parsing", "same"])
+@pytest.mark.parametrize("task", ["source", "parsing", "same", "family"])
 def test_a_terminal_prints_the_table(capsys, task):
     assert main(["evaluate", task]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -105,6 +105,7 @@ def world(seed, *, slope=1.0, makers=40, each=5):
 def test_calibration_undoes_the_scale_of_the_logits(slope):
     found = judge_calibration(world(0, slope=slope), "toy", draws=50)
     assert found.slope[1] < 1 < found.slope[2] + 0.1
+    assert all(low < 1.1 and high > 0.9 for _, low, high in found.slopes.values())
     assert found.brier[0] < 0.22 and found.risk(0.2) <= found.risk(1.0)
 
 
