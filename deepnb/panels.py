@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['THEMES', 'Theme', 'theme_named', 'diverging_map', 'blank_figure', 'panel_axes', 'dress', 'hide_axes', 'shorten',
            'figure_image', 'figure_png', 'fitting_size', 'draw_picture', 'outline', 'plot_picture', 'plot_fingerprint',
-           'plot_spectrum', 'color_bar']
+           'plot_spectrum', 'color_bar', 'plot_map']
 
 # %% ../nbs/50_panels.ipynb #b77bdd72
 import io
@@ -212,3 +212,24 @@ def color_bar(ax, image, *, label: str, style: str):
     bar.ax.tick_params(colors=theme.soft, labelsize=7.5, length=2)
     bar.set_label(label, color=theme.soft, fontsize=8)
     return bar
+
+# %% ../nbs/50_panels.ipynb #f0225fe4
+def plot_map(record: PictureRecord, values: np.ndarray, *, label: str, boxes=(), ax=None, style: str = "light"):
+    """Values `(height, width)` over a picture in gray, nan hatched; `label` names their unit, `boxes` are outlined"""
+    import seaborn as sns
+
+    wide, high = fitting_size(record)
+    ax = dress(panel_axes(ax, style=style, size=(wide + 0.9, high)), style=style, title="Map")
+    draw_picture(ax, record, gray=True)
+    extent = (0, record.width, record.height, 0)
+    if np.isnan(values).any():
+        x, y = (np.arange(side) + 0.5 for side in (record.width, record.height))
+        ax.contourf(x, y, np.isnan(values), levels=(0.5, 1.5), colors="none", hatches=("////",))
+    image = ax.imshow(
+        values, extent=extent, cmap=sns.color_palette("mako", as_cmap=True), alpha=0.72, interpolation="nearest"
+    )
+    ax.set(xlim=(0, record.width), ylim=(record.height, 0))
+    outline(ax, boxes)
+    color_bar(ax, image, label=label, style=style)
+    return ax
+

@@ -66,3 +66,17 @@ def test_a_terminal_lists_the_windows(bundled, capsys):
 def test_wrong_questions_are_answered_in_words(reader, bundled, asked, words):
     with pytest.raises(ChoiceError, match=words):
         score_windows(reader, bundled[0], **asked)
+
+
+@pytest.mark.parametrize("style", ["light", "dark"])
+def test_a_map_is_drawn_over_the_picture_and_hatches_what_was_not_read(style):
+    from samples import sample_reading
+
+    from deepnb.panels import plot_map
+
+    record = sample_reading().picture
+    values = np.zeros((record.height, record.width))
+    whole = len(plot_map(record, values, label="logits", style=style).collections)
+    values[:100] = np.nan
+    ax = plot_map(record, values, label="logits", boxes=[(0, 0, 9, 9)], style=style)
+    assert len(ax.collections) > whole and ax.get_xlim() == (0, record.width)
