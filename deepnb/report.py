@@ -104,9 +104,10 @@ def _machine(reading: Reading) -> str:
 def _fitting(estimate: Estimate) -> str:
     "The values that fit, or the likeliest of many"
     values = estimate.values or (estimate.value,)
-    if len(values) <= 3:
+    both = {"yes", "no"} == {_value(v) for v in values}
+    if len(values) <= 3 and not both:
         return " or ".join(_value(v) for v in values)
-    return f"{_value(estimate.value)} most likely, though {len(values)} values fit"
+    return f"{_value(estimate.value)} most likely, though {'both' if both else f'{len(values)} values'} fit"
 
 
 def sentences(reading: Reading, explanation: Explanation | None = None) -> tuple[str, ...]:
