@@ -103,19 +103,32 @@ def matched_sources(answers: Answers) -> list[Row]:
 
 # %% ../nbs/33_tasks.ipynb #2b8e659d
 def enrolled_sources(answers: Answers, *, take: int = 10, rest: int = 4) -> list[Row]:
-    "Top-1 of unknown lineages enrolled from `take` pictures each, one at a time; those with `rest` more pictures"
-    right, names = [], []
+    """Unknown lineages enrolled from `take` pictures, one at a time; those with `rest` more pictures
+
+    How often these are named so, and how often pictures by all others are.
+    """
+    right, names, wrong, others = [], [], [], []
     columns = [list(TREATMENTS).index(name) for name in SET_FROM]
-    for lineage in sorted({p.lineage for p in answers.pictures if p.label == 1} - {*answers.lineages, *answers.sources}):
-        rows = np.flatnonzero(answers.where(lambda p, lineage=lineage: p.label == 1 and p.lineage == lineage))
-        rows = seeded(0, "enrol", lineage).permutation(rows)
+    made = answers.where(lambda p: p.label == 1)
+    lineages = np.array([p.lineage for p in answers.pictures])
+    best = (answers.embedding @ answers.prototypes.T).max(axis=2)
+    for lineage in sorted({*lineages[made]} - {*answers.lineages, *answers.sources}):
+        rows = seeded(0, "enrol", lineage).permutation(np.flatnonzero(made & (lineages == lineage)))
         if len(rows) < take + rest:
             continue
         mean = answers.embedding[rows[:take]][:, columns].mean(axis=(0, 1))
-        tested = answers.embedding[rows[take:]]
-        right += list(tested @ (mean / np.linalg.norm(mean)) > (tested @ answers.prototypes.T).max(axis=2))
-        names += [lineage] * len(tested)
-    return _rows("source, enrolled", "top-1", np.array(right), names, blind=1 / (len(answers.sources) + 1)) if right else []
+        named = answers.embedding @ (mean / np.linalg.norm(mean)) > best
+        right += list(named[rows[take:]])
+        names += [lineage] * len(rows[take:])
+        wrong += list(named[made & (lineages != lineage)])
+        others += list(lineages[made & (lineages != lineage)])
+    if not right:
+        return []
+    blind = 1 / (len(answers.sources) + 1)
+    return [
+        *_rows("source, enrolled", "named so", np.array(right), names, blind=blind),
+        *_rows("source, enrolled", "others named so", np.array(wrong), others, blind=blind),
+    ]
 
 # %% ../nbs/33_tasks.ipynb #42f15c05
 def unknown_sources(answers: Answers, *, most: float = 0.05) -> list[Row]:
