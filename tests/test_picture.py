@@ -356,9 +356,15 @@ def test_crops_are_spread_and_leave_flat_and_clipped_ground():
 
 
 def test_small_pictures_have_no_crops():
-    for height, width, size in ((31, 100, 128), (100, 100, 16), (8, 8, 128)):
+    for height, width in ((31, 100), (100, 31), (8, 8)):
         with pytest.raises(PictureError, match="at least 32"):
-            crops(noise(height, width), size)
+            crops(noise(height, width), 128)
+
+
+@pytest.mark.parametrize("asked", [{"size": 16}, {"most": 0}])
+def test_crops_that_cannot_be_asked_for(asked):
+    with pytest.raises(ValueError, match="at least"):
+        crops(noise(100, 100), **asked)
 
 
 def test_crops_as_a_tensor():
