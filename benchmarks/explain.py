@@ -69,6 +69,8 @@ def compare(args) -> dict:
         ours.append(seconds)
         once = {**ask, "method": "shapley_sampling", "n_samples": 1, "seed": round_}
         theirs.append(cpu(lambda once=once: explain(pixels, **once))[0])
+    ends = {**ask, "method": "two_ended"}
+    timed = [cpu(lambda: explain(pixels, **ends)) for _ in range(min(3, args.rounds))]
     check = {**ask, "receipt": True}
     checked = median(cpu(lambda: explain(pixels, **check))[0] for _ in range(min(3, args.rounds)))
     long_run = explain(pixels, method="antithetic", n_samples=args.long, seed=1, **ask)
@@ -80,6 +82,9 @@ def compare(args) -> dict:
         "split": time_split(args.side, len(found.read_boxes)),
         "error": np.linalg.norm(found.values - right) / norm,
         "correlation": np.corrcoef(found.values, right)[0, 1],
+        "ends": median(seconds for seconds, _ in timed),
+        "ends_error": np.linalg.norm(timed[0][1].values - right) / norm,
+        "ends_correlation": np.corrcoef(timed[0][1].values, right)[0, 1],
         "spread": np.sqrt(rounds.var(0, ddof=1).sum()) / norm,
         "reference": np.sqrt(pairs.var(0, ddof=1).sum() / len(pairs)) / norm,
         "crops": len(found.read_boxes), "delta": found.score - found.baseline_score,
@@ -89,6 +94,7 @@ def compare(args) -> dict:
 
 def report(m: dict, args) -> str:
     many, equal = m["theirs"] * SAMPLES, max(1, round((m["spread"] / m["error"]) ** 2))
+    near = max(1, round((m["spread"] / m["ends_error"]) ** 2))
     what = "a toy network" if args.quick else "the shipped reader"
     rows = [
         ("integrated gradients + exact split", m["ours"], m["error"],
@@ -98,6 +104,9 @@ def report(m: dict, args) -> str:
         (f"Captum ShapleyValueSampling, {SAMPLES} samples", many, m["spread"] / SAMPLES**0.5, ""),
         ("Captum ShapleyValueSampling, equal error", m["theirs"] * equal, m["spread"] / equal**0.5,
          f"{equal} samples"),
+        ("two-ended ablation", m["ends"], m["ends_error"], f"correlation {m['ends_correlation']:.3f}"),
+        ("Captum ShapleyValueSampling, its error", m["theirs"] * near, m["spread"] / near**0.5,
+         f"{near} samples, {m['theirs'] * near / m['ends']:.1f} times two-ended ablation"),
     ]
     lines = [f"{name:42s} {seconds:9.3f} {'' if error is None else f'{error:.3f}':>7s} "
              f"{seconds / m['ours']:8.1f}   {words}" for name, seconds, error, words in rows]
