@@ -259,7 +259,7 @@ class Calibration:
 
     `slope`, `intercept` from logit to calibrated logit (equal odds beforehand); `threshold` the logit above
     which the verdict is "generated"; `false_alarm` on camera devices, counted across folds; `found` the table
-    of shares.
+    of shares; `camera_side` the short side, px, of the smallest camera picture among them, damaged ones too.
     """
 
     slope: float
@@ -268,6 +268,7 @@ class Calibration:
     false_alarm: FalseAlarm
     found: tuple[Found, ...] = ()
     cameras: str = "camera originals"
+    camera_side: int = 0
 
     @property
     def even(self) -> float:
@@ -321,6 +322,7 @@ class Calibration:
             "slope": self.slope, "intercept": self.intercept, "threshold": self.threshold,
             "false_alarm": {name: getattr(self.false_alarm, name) for name in ("k", "n", "upper95", "unit")},
             "found": [asdict(found) for found in self.found], "cameras": self.cameras,
+            "camera_side": self.camera_side,
         }  # fmt: skip
 
     @classmethod
@@ -366,4 +368,5 @@ def fit_calibration(
             np.asarray(treatments, str)[made],
             threshold=threshold,
         ),
+        camera_side=int(np.asarray(short_sides)[camera].min()) // 2,  # the treatment `half` is among them
     )

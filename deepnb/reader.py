@@ -234,6 +234,8 @@ def _read(reader: Reader, picture: Picture) -> Reading:
     verdict, codes = settings.calibration.decide(score, side, scope=_scope(state, picture))
     scope = tuple(scope_note(code) for code in codes)
     share = settings.calibration.found_share(side, jpeg_quality=state.jpeg_quality.value)
+    words = {"false_alarm": settings.calibration.false_alarm, "found_share": share, "scope": scope}
+    smaller = side < settings.calibration.camera_side
     embedding = pooled(torch.from_numpy(answers["embedding"])).numpy()
     likeness = reader.trained.heads.directions.numpy() @ embedding
     unknown = 1.0 - logistic(settings.known, float(likeness.max()))
@@ -258,9 +260,7 @@ def _read(reader: Reader, picture: Picture) -> Reading:
         crop_scores=answers["generated"].astype(np.float64),
         scope=scope,
         condition=state.to_json(),
-        sentence=word_reading(
-            verdict, false_alarm=settings.calibration.false_alarm, found_share=share, scope=scope
-        ),
+        sentence=word_reading(verdict, **words, smaller=smaller),
         reader=reader.record,
         seconds=time.perf_counter() - begin,
     )
@@ -367,7 +367,8 @@ def _calibrated(reader: Reader, pictures: list[Picture], most: float) -> Reader:
     peaks = [max(scores[sha]) for sha in shas]
     threshold = threshold_from(peaks, shas, most=most)
     alarm = replace(crossfit_false_alarms(peaks, shas, most=most).false_alarm, unit="pictures")
-    calibration = replace(old, threshold=threshold, false_alarm=alarm, cameras="own cameras", found=references.found(threshold))
+    words = {"cameras": "own cameras", "camera_side": min(min(p.size) for p in pictures) // 2}
+    calibration = replace(old, threshold=threshold, false_alarm=alarm, found=references.found(threshold), **words)
     return _rebuilt(reader, reader.trained, replace(reader.settings, calibration=calibration))
 
 

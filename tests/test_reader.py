@@ -1,5 +1,6 @@
 "The shipped reader on the bundled pictures: what it promises, and answers that stay what they were"
 
+import dataclasses
 import json
 import shutil
 
@@ -55,6 +56,13 @@ def test_probabilities_are_probabilities(reader):
 def test_a_fingerprint_has_no_mean(reader):
     reading = reader.read(PICTURES[0])
     assert np.abs(reading.fingerprint.mean((0, 1))).max() < 0.02
+
+
+def test_a_picture_smaller_than_all_camera_pictures_is_said_to_be(reader):
+    calibration = dataclasses.replace(reader.calibration, threshold=-99.0)
+    sure = Reader(reader.trained, dataclasses.replace(reader.settings, calibration=calibration))
+    said = {side: sure.read(load(PICTURES[3]).pixels[:side, :side]).sentence for side in (160, 320)}
+    assert "larger than this picture" in said[160] and "larger than this picture" not in said[320]
 
 
 def test_a_drawing_gets_no_verdict(reader):
