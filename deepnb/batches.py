@@ -16,7 +16,7 @@ from .core import require, seeded
 from .corpus import Item, detection_label, pairs
 from .damage import damaged, draw_damage
 from .source import NetworkConfig
-from .vocabulary import FIELDS, generators
+from .vocabulary import FIELDS, field_values
 
 # %% ../nbs/30_batches.ipynb #1f2c5af5
 @dataclass(frozen=True)
@@ -57,14 +57,7 @@ CODED = tuple(
 # %% ../nbs/30_batches.ipynb #8526cc70
 def design_targets(name: str) -> tuple[int, ...]:
     "Index of the value of each coded field for a generator's name, -1 where it is not certain"
-    known = generators().get(name.removesuffix("__up"))
-    values = known.hyperparameters if known else {}
-    index = []
-    for field, choices in CODED:
-        value = values.get(field)
-        word = {True: "yes", False: "no"}.get(value, value)
-        index.append(choices.index(word) if word in choices else -1)
-    return tuple(index)
+    return field_values(name, CODED)
 
 # %% ../nbs/30_batches.ipynb #4c53065e
 def cluster_designs(designs: Sequence[tuple[int, ...]], *, clusters: int, seed: int = 0):

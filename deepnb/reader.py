@@ -358,16 +358,15 @@ def _without(reader: Reader, name: str) -> Reader:
 
 def _calibrated(reader: Reader, pictures: list[Picture], most: float) -> Reader:
     references, old = _needed(reader), reader.calibration
-    shas = list({p.sha256: p for p in pictures if min(p.size) >= Limits.MIN_VERDICT_SIDE})
-    if len(shas) < 30:
+    kept = {p.sha256: p for p in pictures if min(p.size) >= Limits.MIN_VERDICT_SIDE}
+    if len(kept) < 30:
         side = Limits.MIN_VERDICT_SIDE
-        raise ProtocolError(f"Setting a threshold needs 30 different pictures of {side} px and more, got {len(shas)}.")
-    plans = TREATMENTS.values()
-    scores = {p.sha256: [reader.logits(damaged(p.pixels, plan))["generated"] for plan in plans] for p in pictures}
-    peaks = [max(scores[sha]) for sha in shas]
+        raise ProtocolError(f"Setting a threshold needs 30 different pictures of {side} px and more, got {len(kept)}.")
+    shas, plans = list(kept), TREATMENTS.values()
+    peaks = [max(reader.logits(damaged(p.pixels, plan))["generated"] for plan in plans) for p in kept.values()]
     threshold = threshold_from(peaks, shas, most=most)
     alarm = replace(crossfit_false_alarms(peaks, shas, most=most).false_alarm, unit="pictures")
-    words = {"cameras": "own cameras", "camera_side": min(min(p.size) for p in pictures) // 2}
+    words = {"cameras": "own cameras", "camera_side": min(min(p.size) for p in kept.values()) // 2}
     calibration = replace(old, threshold=threshold, false_alarm=alarm, found=references.found(threshold), **words)
     return _rebuilt(reader, reader.trained, replace(reader.settings, calibration=calibration))
 

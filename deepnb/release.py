@@ -28,6 +28,7 @@ from .reliability import judge_calibration
 from .scores import Scores, answer_key, ask_all, cache_file
 from .source import NetworkConfig, TraceNetwork, pooled
 from deepnb.tasks import (
+    SET_COLUMNS,
     SET_FROM,
     blind_guesses,
     informative_fields,
@@ -122,19 +123,17 @@ def fit_pairs(
 # %% ../nbs/35_release.ipynb #61f68f19
 def calibrate_heads(settings: ReaderSettings, answers: Answers) -> ReaderSettings:
     "The settings with the curves of `processed`, `same` and `known`, and which fields are informative"
-    columns = [list(TREATMENTS).index(name) for name in SET_FROM]
-
     def twice(values: Sequence) -> np.ndarray:
-        return np.repeat(np.asarray(values), len(columns))
+        return np.repeat(np.asarray(values), len(SET_COLUMNS))
 
     made = answers.where(lambda p: p.label == 1)
     lineages = [p.lineage for p, keep in zip(answers.pictures, made, strict=True) if keep]
-    embeddings = answers.embedding[made][:, columns].reshape(-1, answers.embedding.shape[-1])
+    embeddings = answers.embedding[made][:, SET_COLUMNS].reshape(-1, answers.embedding.shape[-1])
     altered = answers.where(lambda p: p.kind == "processed" or (p.kind == "aligned" and p.label == 1))
     informative, blind = informative_fields(parsed_fields(answers)), blind_guesses(answers)
     return replace(
         settings,
-        processed=fit_platt(answers.logits["processed"][:, columns].ravel(), twice(altered).astype(int)),
+        processed=fit_platt(answers.logits["processed"][:, SET_COLUMNS].ravel(), twice(altered).astype(int)),
         same=fit_pairs(embeddings, twice(lineages)),
         known=fit_known(embeddings, twice(lineages), answers.sources, answers.prototypes),
         fields=tuple(

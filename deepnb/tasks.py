@@ -15,11 +15,11 @@ from .calibration import SetRule, fit_set_rule
 from .core import choice_error, seeded
 from .damage import TREATMENTS
 from .scores import auc_interval
-from .vocabulary import generators
+from .vocabulary import field_values, generators
 
 # %% auto #0
-__all__ = ['SET_FROM', 'TASKS', 'Row', 'lineage_mean', 'known_sources', 'matched_sources', 'enrolled_sources', 'unknown_sources',
-           'field_values', 'blind_guesses', 'parsed_fields', 'informative_fields', 'truths', 'covering_sets',
+__all__ = ['SET_FROM', 'SET_COLUMNS', 'TASKS', 'Row', 'lineage_mean', 'known_sources', 'matched_sources', 'enrolled_sources',
+           'unknown_sources', 'truths', 'blind_guesses', 'parsed_fields', 'informative_fields', 'covering_sets',
            'set_rules', 'same_sources', 'detected_families', 'TaskTables', 'judge_tasks']
 
 # %% ../nbs/33_tasks.ipynb #e1da8e8b
@@ -56,6 +56,7 @@ def lineage_mean(
 
 # %% ../nbs/33_tasks.ipynb #e164a475
 SET_FROM = ("untouched", "jpeg75")  # treatments that fields and sets are judged on
+SET_COLUMNS = [list(TREATMENTS).index(name) for name in SET_FROM]
 
 
 def _rows(task, measure, right, lineages, *, blind) -> list[Row]:
@@ -108,7 +109,6 @@ def enrolled_sources(answers: Answers, *, take: int = 10, rest: int = 4) -> list
     How often these are named so, and how often pictures by all others are.
     """
     right, names, wrong, others = [], [], [], []
-    columns = [list(TREATMENTS).index(name) for name in SET_FROM]
     made = answers.where(lambda p: p.label == 1)
     lineages = np.array([p.lineage for p in answers.pictures])
     best = (answers.embedding @ answers.prototypes.T).max(axis=2)
@@ -116,7 +116,7 @@ def enrolled_sources(answers: Answers, *, take: int = 10, rest: int = 4) -> list
         rows = seeded(0, "enrol", lineage).permutation(np.flatnonzero(made & (lineages == lineage)))
         if len(rows) < take + rest:
             continue
-        mean = answers.embedding[rows[:take]][:, columns].mean(axis=(0, 1))
+        mean = answers.embedding[rows[:take]][:, SET_COLUMNS].mean(axis=(0, 1))
         named = answers.embedding @ (mean / np.linalg.norm(mean)) > best
         right += list(named[rows[take:]])
         names += [lineage] * len(rows[take:])
@@ -160,48 +160,6 @@ def unknown_sources(answers: Answers, *, most: float = 0.05) -> list[Row]:
     return rows
 
 # %% ../nbs/33_tasks.ipynb #77ae3425
-def field_values(name: str, fields) -> tuple[int, ...]:
-    "Index of the value of each coded field for a generator's name, -1 where it is not certain"
-    known = generators().get(name.removesuffix("__up"))
-    values = known.hyperparameters if known else {}
-    words = [{True: "yes", False: "no"}.get(values.get(field), values.get(field)) for field, _ in fields]
-    return tuple(choices.index(word) if word in choices else -1 for word, (_, choices) in zip(words, fields, strict=True))
-
-
-def blind_guesses(answers: Answers) -> tuple[int, ...]:
-    "Index of the commonest value of each field among the generators that the reader learned from"
-    designs = [field_values(name, answers.fields) for name in answers.trained]
-    designs = np.array(designs, int).reshape(-1, len(answers.fields))
-    counts = [np.bincount(d[d >= 0], minlength=len(v)) for d, (_, v) in zip(designs.T, answers.fields, strict=True)]
-    return tuple(int(count.argmax()) for count in counts)
-
-
-def parsed_fields(answers: Answers) -> list[Row]:
-    "For each field and treatment the accuracy on lineages never trained on, and the gain over the blind guess"
-    learned = {*answers.lineages, *answers.sources}
-    rows, start, blind = [], 0, blind_guesses(answers)
-    truth = np.array([field_values(p.generator, answers.fields) for p in answers.pictures])
-    fresh = answers.where(lambda p: p.label == 1 and p.lineage not in learned)
-    for i, (field, values) in enumerate(answers.fields):
-        kept = fresh & (truth[:, i] >= 0)
-        lineages = [p.lineage for p, keep in zip(answers.pictures, kept, strict=True) if keep]
-        guess = answers.slots[kept][:, :, start : start + len(values)].argmax(axis=2) == truth[kept, i][:, None]
-        start += len(values)
-        if lineages:
-            blindly = (truth[kept, i] == blind[i]).astype(float)
-            floor = lineage_mean(blindly, lineages)[0]
-            rows += _rows(field, "accuracy", guess, lineages, blind=floor)
-            rows += _rows(field, "gain", guess - blindly[:, None], lineages, blind=0.0)
-    return rows
-
-
-def informative_fields(rows: Sequence[Row], *, least: int = 5) -> dict[str, bool]:
-    "Which fields beat the blind guess, untouched and as JPEG 75, with confidence on at least `least` lineages"
-    gains = [row for row in rows if row.measure == "gain" and row.treatment in SET_FROM]
-    fields = dict.fromkeys(row.task for row in gains)
-    return {name: all(r.low > 0 and r.lineages >= least for r in gains if r.task == name) for name in fields}
-
-# %% ../nbs/33_tasks.ipynb #9036d757
 def truths(answers: Answers) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """For "source" and each field: which pictures count `(m,)`, the place of the truth `(m,)`, the logits `(m, 4, K)`
 
@@ -220,9 +178,37 @@ def truths(answers: Answers) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarr
     return found
 
 
+def blind_guesses(answers: Answers) -> tuple[int, ...]:
+    "Index of the commonest value of each field among the generators that the reader learned from"
+    designs = [field_values(name, answers.fields) for name in answers.trained]
+    designs = np.array(designs, int).reshape(-1, len(answers.fields))
+    counts = [np.bincount(d[d >= 0], minlength=len(v)) for d, (_, v) in zip(designs.T, answers.fields, strict=True)]
+    return tuple(int(count.argmax()) for count in counts)
+
+
+def parsed_fields(answers: Answers) -> list[Row]:
+    "For each field and treatment the accuracy on lineages never trained on, and the gain over the blind guess"
+    rows, found = [], truths(answers)
+    for (field, _), blind in zip(answers.fields, blind_guesses(answers), strict=True):
+        kept, truth, logits = found[field]
+        lineages = [answers.pictures[i].lineage for i in kept]
+        if lineages:
+            guess, blindly = logits.argmax(axis=2) == truth[:, None], (truth == blind).astype(float)
+            rows += _rows(field, "accuracy", guess, lineages, blind=lineage_mean(blindly, lineages)[0])
+            rows += _rows(field, "gain", guess - blindly[:, None], lineages, blind=0.0)
+    return rows
+
+
+def informative_fields(rows: Sequence[Row], *, least: int = 5) -> dict[str, bool]:
+    "Which fields beat the blind guess, untouched and as JPEG 75, with confidence on at least `least` lineages"
+    gains = [row for row in rows if row.measure == "gain" and row.treatment in SET_FROM]
+    fields = dict.fromkeys(row.task for row in gains)
+    return {name: all(r.low > 0 and r.lineages >= least for r in gains if r.task == name) for name in fields}
+
+# %% ../nbs/33_tasks.ipynb #9036d757
 def covering_sets(answers: Answers, what: Sequence[str] | None = None, *, folds: int = 5) -> list[Row]:
     "How often sets hold the truth on lineages that did not set them, and how many names they hold"
-    rows, columns = [], [list(TREATMENTS).index(name) for name in SET_FROM]
+    rows = []
     for name, (kept, truth, logits) in truths(answers).items():
         lineages = np.array([answers.pictures[i].lineage for i in kept])
         known = np.unique(lineages)
@@ -232,7 +218,7 @@ def covering_sets(answers: Answers, what: Sequence[str] | None = None, *, folds:
         own = np.array([fold[one] for one in lineages])
         held, size = np.zeros(logits.shape[:2]), np.zeros(logits.shape[:2])
         for k in range(folds):
-            rule = fit_set_rule(*_spread(logits[own != k], truth[own != k], lineages[own != k], columns))
+            rule = fit_set_rule(*_spread(logits[own != k], truth[own != k], lineages[own != k]))
             shares = rule.probabilities(logits[own == k])
             inside = (shares >= rule.least) | (shares == shares.max(axis=2, keepdims=True))
             held[own == k] = np.take_along_axis(inside, truth[own == k][:, None, None], axis=2)[:, :, 0]
@@ -244,17 +230,17 @@ def covering_sets(answers: Answers, what: Sequence[str] | None = None, *, folds:
 
 def set_rules(answers: Answers) -> dict[str, SetRule]:
     "The `SetRule` of \"source\" and of each field, from all lineages that count"
-    columns, rules = [list(TREATMENTS).index(name) for name in SET_FROM], {}
+    rules = {}
     for name, (kept, truth, logits) in truths(answers).items():
         if len(kept):
-            rules[name] = fit_set_rule(*_spread(logits, truth, [answers.pictures[i].lineage for i in kept], columns))
+            rules[name] = fit_set_rule(*_spread(logits, truth, [answers.pictures[i].lineage for i in kept]))
     return rules
 
 
-def _spread(logits, truth, lineages, columns):
-    "Each picture under each of some treatments as a row"
-    many = len(columns)
-    return logits[:, columns].reshape(-1, logits.shape[2]), np.repeat(truth, many), np.repeat(lineages, many)
+def _spread(logits, truth, lineages):
+    "Each picture under each treatment of `SET_FROM` as a row"
+    many = len(SET_COLUMNS)
+    return logits[:, SET_COLUMNS].reshape(-1, logits.shape[2]), np.repeat(truth, many), np.repeat(lineages, many)
 
 # %% ../nbs/33_tasks.ipynb #ab13fcbd
 def _pair_auc(embedding, lineages, photographs, *, draws: int = 300) -> tuple[float, float, float, int]:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FIELDS', 'PUBLISHED', 'TO_DEEPNB', 'Field', 'field_named', 'Hyperparameters', 'layout', 'encode', 'decode',
-           'ground_truth', 'leave_out_sets', 'to_deepnb', 'Generator', 'generators']
+           'ground_truth', 'leave_out_sets', 'to_deepnb', 'Generator', 'generators', 'field_values']
 
 # %% ../nbs/01_vocabulary.ipynb #6e6f2a8c
 import csv
@@ -373,3 +373,11 @@ def _generators() -> tuple[Generator, ...]:
 def generators() -> dict[str, Generator]:
     "Every generator of the corpus by name"
     return {generator.name: generator for generator in _generators()}
+
+
+def field_values(name: str, fields) -> tuple[int, ...]:
+    "Index of the value of each coded field for a generator's name, -1 where it is not certain; `fields` `((name, values), ...)`"
+    known = generators().get(name.removesuffix("__up"))
+    values = known.hyperparameters if known else {}
+    words = [{True: "yes", False: "no"}.get(values.get(field), values.get(field)) for field, _ in fields]
+    return tuple(choices.index(word) if word in choices else -1 for word, (_, choices) in zip(words, fields, strict=True))
