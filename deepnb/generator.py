@@ -17,7 +17,7 @@ __all__ = ['ACTIVATIONS', 'WIDEST', 'LUMA', 'NOISE', 'SmallGenerator', 'build']
 
 # %% ../nbs/13_generator.ipynb #dab6c8db
 ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": lambda: nn.LeakyReLU(0.2), "elu": nn.ELU, "silu": nn.SiLU}
-WIDEST = 128  # channels
+WIDEST = 64  # channels
 
 
 def _convolution(into: int, out: int, *, kernel: int) -> nn.Conv2d:

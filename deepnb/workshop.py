@@ -184,6 +184,6 @@ def add_workshop(command) -> None:
     zoo.add_argument("--count", type=int, default=300, help="designs, and a twin of each seventh; 15 s each")
     zoo.add_argument("--seed", type=int, default=0, help="of designs and training")
     zoo.add_argument("--photographs", metavar="FOLDER", help="to learn from (default: those of the corpus)")
-    zoo.add_argument("--steps", type=int, help="of training each (default: by kind)")
+    zoo.add_argument("--steps", type=int, help="of training each (default: by scale)")
     zoo.add_argument("--show", action="store_true", help="list the members of the folder with their cards")
     zoo.add_argument("--draw", nargs=3, metavar=("NAME", "PICTURE", "OUT.png"), help="let a picture pass through one")
