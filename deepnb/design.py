@@ -27,7 +27,7 @@ FACTORS = {
         *("nearest", "bilinear", "bicubic", "pixel_shuffle") * 2,
         *("transposed_2", "transposed_3", "transposed_4", "transposed_5"),
     ),
-    "steps": ((2,), (2, 2), (4,), (2, 2, 2), (4, 2)),
+    "steps": (*((2,), (2, 2), (4,)) * 2, (2, 2, 2), (4, 2)),
     "kernel": (3, 5),
     "normalization": ("batch", "instance", "group", "layer", "none"),
     "activation": ("relu", "leaky_relu", "elu", "silu"),

@@ -20,7 +20,7 @@ from .vocabulary import field_values, generators
 # %% auto #0
 __all__ = ['SET_FROM', 'SET_COLUMNS', 'TASKS', 'Row', 'lineage_mean', 'known_sources', 'matched_sources', 'enrolled_sources',
            'unknown_sources', 'truths', 'blind_guesses', 'parsed_fields', 'informative_fields', 'covering_sets',
-           'set_rules', 'same_sources', 'detected_families', 'TaskTables', 'judge_tasks']
+           'set_rules', 'pair_auc', 'same_sources', 'detected_families', 'TaskTables', 'judge_tasks']
 
 # %% ../nbs/33_tasks.ipynb #e1da8e8b
 @dataclass(frozen=True)
@@ -243,8 +243,11 @@ def _spread(logits, truth, lineages):
     return logits[:, SET_COLUMNS].reshape(-1, logits.shape[2]), np.repeat(truth, many), np.repeat(lineages, many)
 
 # %% ../nbs/33_tasks.ipynb #ab13fcbd
-def _pair_auc(embedding, lineages, photographs, *, draws: int = 300) -> tuple[float, float, float, int]:
-    "AUC of the cosine of pairs of two photographs, its interval over lineages, and the number of pairs"
+def pair_auc(embedding, lineages, photographs, *, draws: int = 300) -> tuple[float, float, float, int]:
+    """AUC of the cosine of pairs of two photographs, its interval over lineages, and the number of pairs
+
+    `embedding` (n, E) of unit length, with a lineage and a photograph for each row.
+    """
     names, index = np.unique(lineages, return_inverse=True)
     first, second = np.triu_indices(len(index), 1)
     apart = np.asarray(photographs)[first] != np.asarray(photographs)[second]
@@ -280,7 +283,7 @@ def same_sources(answers: Answers) -> list[Row]:
         lineages = [p.generator if p.kind == "aligned" else p.lineage for p in pictures]
         shown = [p.photograph or p.sha256 for p in pictures]
         for t, treatment in enumerate(TREATMENTS if len(set(lineages)) > 1 else ()):
-            auc, low, high, pairs = _pair_auc(answers.embedding[kept, t], lineages, shown)
+            auc, low, high, pairs = pair_auc(answers.embedding[kept, t], lineages, shown)
             rows.append(Row(task, "AUC", treatment, auc, low, high, 0.5, pairs, len(set(lineages))))
     return rows
 
@@ -335,7 +338,8 @@ class TaskTables:
     def __str__(self) -> str:
         names = dict.fromkeys((row.task, row.measure) for row in self.rows)
         wide = max((len(f"{task}: {measure}") for task, measure in names), default=10)
-        lines = [f"{'value [95 % interval]':{wide}}  " + "  ".join(f"{t:>20}" for t in TREATMENTS) + "  blind  of"]
+        columns = dict.fromkeys(row.treatment for row in self.rows)
+        lines = [f"{'value [95 % interval]':{wide}}  " + "  ".join(f"{t:>20}" for t in columns) + "  blind  of"]
         for task, measure in names:
             here = {row.treatment: row for row in self.rows if (row.task, row.measure) == (task, measure)}
             one = next(iter(here.values()))
