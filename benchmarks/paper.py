@@ -1,6 +1,6 @@
 """Train the paper's configuration for a stated time on the same batches: the reference of other benchmarks
 
-    python benchmarks/paper.py [--minutes 10]
+    python benchmarks/paper.py [--minutes 10] [--scores OUT.csv --every 1]
 
 FEN of 17 layers and 64 channels on 64 px crops with the published deepfake classifier on the fingerprint,
 plain fp32. Prints crops seen, CPU seconds and the AUC on `dev`, and keeps them in
@@ -21,11 +21,13 @@ from torch.nn import functional as F
 from deepnb.batches import Batches, Recipe, label_items
 from deepnb.corpus import detection_label, load_corpus
 from deepnb.damage import TREATMENTS, damaged
+from deepnb.evaluation import evaluate
 from deepnb.fen import CONSTRAINT_WEIGHTS, FingerprintConfig, FingerprintNetwork, constraints
 from deepnb.picture import crops
-from deepnb.scores import Scores, auc_interval, scored
+from deepnb.scores import Scores, empty_scores
 from deepnb.source import NetworkConfig
 
+NAME = "paper's configuration, under-trained"
 RESULT = Path(__file__).parent / "results" / "paper.json"
 
 
@@ -78,51 +80,36 @@ def train(minutes: float, *, seed: int = 0) -> tuple[PaperDetector, int, float]:
     return model.eval(), step * recipe.batch, time.process_time() - begin
 
 
-def judge(model: PaperDetector, *, every: int) -> dict[str, list[float]]:
-    "AUC with its interval under each treatment on every n-th picture of `dev`, protocol `generated, all`"
+def score(model: PaperDetector, *, every: int) -> Scores:
+    "The detector's logits on every n-th picture of `dev` under each treatment, means over two crops of 64 px"
     corpus = load_corpus()
-    items = [
-        i
-        for i in corpus.select(split="dev", min_side=128)
-        if detection_label(i) is not None and i.kind != "aligned"
-    ][::every]
-    values = []
-    for item in items:
-        row = []
-        for plan in TREATMENTS.values():
+    scores, items = empty_scores(corpus), corpus.select(split="dev", min_side=128)
+    values = np.full((len(items), len(TREATMENTS)), np.nan)
+    for i, item in list(enumerate(items))[::every]:
+        pixels = corpus.pixels(item)
+        for column, plan in enumerate(TREATMENTS.values()):
             with torch.inference_mode():
-                row.append(
-                    model(crops(damaged(corpus.pixels(item), plan), 64, most=4).to_tensor())[0].mean().item()
-                )
-        values.append(row)
-    scores = Scores(tuple(scored(item) for item in items), {"paper": np.array(values)})
-    made = scores.where(lambda p: p.label == 1)
-    groups = np.array([p.group for p in scores.pictures])
-    return {
-        name: auc_interval(column[made], column[~made], made_groups=groups[made], other_groups=groups[~made])
-        for name, column in zip(TREATMENTS, scores.of("paper").T, strict=True)
-    }
+                values[i, column] = model(crops(damaged(pixels, plan), 64, most=2).to_tensor())[0].mean().item()
+    return scores.added(NAME, values)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10, help="CPU minutes of training")
     parser.add_argument("--every", type=int, default=3, help="judge every n-th picture")
+    parser.add_argument("--scores", metavar="OUT.csv", help="keep the scores, for a table beside others")
     args = parser.parse_args()
     model, seen, seconds = train(args.minutes)
-    result = {
-        "crops_seen": seen,
-        "cpu_seconds": round(seconds),
-        "auc": judge(model, every=args.every),
-        "every": args.every,
-    }
+    print(f"the paper's configuration, under-trained: {seen} crops in {seconds:.0f} CPU s", flush=True)
+    scores = score(model, every=args.every)
+    table = evaluate(scores=scores, models=[NAME], draws=300)
+    auc = {r.treatment: (r.auc, r.low, r.high) for r in table.of("generated", NAME)}
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"the paper's configuration, under-trained: {seen} crops in {seconds:.0f} CPU s")
-    for name, (auc, low, high) in result["auc"].items():
-        print(
-            f"  {name:10s} AUC {auc:.3f} ({low:.3f} to {high:.3f}), every {args.every}. picture of dev"
-        )
+    told = {"crops_seen": seen, "cpu_seconds": round(seconds), "auc": auc, "every": args.every}
+    RESULT.write_text(json.dumps(told, indent=1) + "\n")
+    if args.scores:
+        print(scores.write(args.scores))
+    print(table)
 
 
 if __name__ == "__main__":
