@@ -54,7 +54,7 @@ def _train(args, reader):
 
 # %% ../nbs/62_workshop.ipynb #0f299ed1
 def _evaluate(args, reader):
-    from deepnb.core import ChoiceError, choice_error
+    from deepnb.core import ChoiceError
 
     if bool(args.real) != bool(args.fake):
         raise ChoiceError("evaluate needs both folders, --real and --fake, or neither. Name the other one.")
@@ -63,6 +63,8 @@ def _evaluate(args, reader):
 
         print(compare_published())
         return 0
+    from deepnb.breakdown import BREAKDOWNS, break_down
+    from deepnb.counts import judge_counts
     from deepnb.evaluation import PROTOCOLS, evaluate, evaluate_folders
     from deepnb.reliability import judge_calibration
     from deepnb.scores import read_scores
@@ -72,10 +74,15 @@ def _evaluate(args, reader):
         print(evaluate_folders(reader or open_reader(args), args.real, args.fake, progress=sys.stderr.isatty()))
     elif args.protocol in TASKS:
         print(judge_tasks(args.protocol))
+    elif args.protocol in BREAKDOWNS:
+        print(break_down(args.protocol))
+    elif args.protocol == "counts":
+        print(judge_counts())
     elif args.protocol == "calibration":
         print(judge_calibration(read_scores(), "default"))
     elif args.protocol and args.protocol not in PROTOCOLS:
-        raise choice_error("protocol", args.protocol, [*PROTOCOLS, *TASKS, "calibration", "published"])
+        known = (*PROTOCOLS, *TASKS, *BREAKDOWNS, "counts", "calibration", "published")
+        raise ChoiceError(f"There is no table {args.protocol!r}. Known: {', '.join(known)}.")
     else:
         print(evaluate(args.protocol))
     return 0
@@ -166,7 +173,7 @@ def add_workshop(command) -> None:
     train.add_argument("--name", default="own", help="of that reader")
     train.add_argument("--known-until", default="", help="date of the newest generators in the corpus")
     evaluate = command("evaluate", _evaluate, "say how good the reader is, beside blind baselines")
-    evaluate.add_argument("protocol", nargs="?", help="such as unseen, source or published; an unknown name lists all")
+    evaluate.add_argument("protocol", nargs="?", help="such as unseen, source, year or published; an unknown name lists all")
     evaluate.add_argument("--real", metavar="FOLDER", help="your own camera pictures")
     evaluate.add_argument("--fake", metavar="FOLDER", help="your own generated pictures")
     takes_reader(evaluate)
