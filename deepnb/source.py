@@ -118,7 +118,8 @@ class NetworkConfig:
     """Everything needed to build a `TraceNetwork`; plain values, saved as JSON
 
     `picture_blocks`, `residual_blocks`: last backbone block on the picture and on the residual.
-    `hidden`, `embedding`: widths. `fields`: coded hyperparameters with their values, `((name, (value,
+    `hidden`, `embedding`: widths. `residual_weight`: how much of the residual branch's own logit is added to
+    `generated`. `fields`: coded hyperparameters with their values, `((name, (value,
     ...)), ...)`. `sources`: names of known makers.
     """
 
@@ -129,6 +130,7 @@ class NetworkConfig:
     hidden: int = 256
     embedding: int = 64
     clusters: int = 8
+    residual_weight: float = 0.0
     fingerprint: FingerprintConfig = field(default_factory=FingerprintConfig.light)
 
     def to_json(self) -> dict:
@@ -167,6 +169,7 @@ class SourceHeads(nn.Module):
         self.joint = nn.Sequential(
             nn.Dropout(0.3), nn.Linear(sum(widths.values()), config.hidden), nn.GELU(), nn.Dropout(0.4)
         )
+        self.residual_weight = config.residual_weight
         self.generated = nn.Linear(config.hidden, 1)
         self.processed = nn.Linear(config.hidden, 1)
         self.branches = nn.ModuleDict({name: nn.Linear(width, 1) for name, width in widths.items()})
@@ -189,12 +192,13 @@ class SourceHeads(nn.Module):
         joint = self.joint(torch.cat([features[name] for name in BRANCHES], 1))
         traces = torch.cat([features[name] for name in BRANCHES if name != "picture"], 1)
         embedding = F.normalize(self.embedding(traces), dim=1)
+        alone = {name: head(features[name])[:, 0] for name, head in self.branches.items()}
         return {
-            "generated": self.generated(joint)[:, 0],
+            "generated": self.generated(joint)[:, 0] + self.residual_weight * alone["residual"],
             "processed": self.processed(joint)[:, 0],
             "embedding": embedding,
             "sources": self.log_scale.exp() * embedding @ self.directions.T,
-            **{name: head(features[name])[:, 0] for name, head in self.branches.items()},
+            **alone,
         }
 
 # %% ../nbs/22_source.ipynb #4952130a
