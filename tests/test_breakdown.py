@@ -162,6 +162,8 @@ def test_counts_say_where_nothing_can_be_claimed(answers):
     table = judge_counts(answers)
     assert "no rate is claimed" in table.notes[0]
     read, gain = ({(r.task, r.treatment): r for r in table.tables.rows if r.measure == m} for m in ("family read", "gain"))
+    right = [row.value for row in table.tables.rows if row.task == "family"]
+    assert len(right) == len(TREATMENTS) and all(0 <= value <= 1 for value in right)
     for key, row in read.items():
         assert gain[key].value == pytest.approx(row.blind - row.value)
     strangers = replace(answers, lineages=(), sources=())

@@ -1,17 +1,22 @@
 """Sources, hyperparameters, pairs and probabilities: tables that a stranger recomputes without the corpus"""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from deepnb.answers import read_answers
+from deepnb.answers import answer_corpus, read_answers
 from deepnb.cli import main
 from deepnb.core import ChoiceError, ProtocolError
+from deepnb.corpus import Corpus, Item
 from deepnb.damage import TREATMENTS
 from deepnb.reader import Reader
 from deepnb.reliability import judge_calibration
-from deepnb.scores import Scored, Scores, read_scores
+from deepnb.scores import Scored, Scores, read_scores, score_corpus
 from deepnb.tasks import judge_tasks, lineage_mean, same_sources
 
 
@@ -75,6 +80,52 @@ def test_answers_come_back_as_they_were_written(answers, tmp_path):
     assert again.pictures == answers.pictures and str(judge_tasks("same", answers=again)) == str(
         judge_tasks("same", answers=answers)
     )
+
+
+class Grey:
+    "A reader that answers with the mean gray of three crops; it counts what it was asked"
+
+    name, asked = "grey", 0
+    settings = SimpleNamespace(network=SimpleNamespace(sources=("net",), fields=(("adversarial", ("no", "yes")),)))
+    network = SimpleNamespace(heads=SimpleNamespace(prototypes=torch.tensor([[3.0, 4.0]])))
+    trained = SimpleNamespace(heads=SimpleNamespace(log_scale=torch.tensor(0.0)))
+
+    def answers(self, pixels):
+        self.asked += 1
+        gray = float(pixels.mean() / 255)
+        spread = np.array([gray - 0.1, gray, gray + 0.1])
+        return {"generated": spread, "embedding": np.tile([gray, 1.0], (3, 1)), "slots": np.tile([gray, -gray], (3, 1))}, None
+
+    def logits(self, pixels):
+        return {"generated": self.answers(pixels)[0]["generated"].mean()}
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    "Two pictures to learn from, three to choose by, one of which is too small"
+    items = []
+    for i, (split, side) in enumerate((("train", 140), ("train", 140), ("dev", 140), ("dev", 150), ("dev", 100))):
+        Image.fromarray(np.full((side, side, 3), 40 * i, np.uint8)).save(tmp_path / f"{i}.png")
+        kind, maker = ("generated", "net") if i in (0, 2) else ("camera", "")
+        items.append(Item(f"{i}.png", split, kind, maker, maker, width=side, height=side, sha256=f"{i:x}" * 64))
+    return Corpus(tmp_path, tuple(items))
+
+
+def test_a_corpus_is_answered_as_it_is_scored_and_gone_on_with(corpus, tmp_path):
+    reader, kept = Grey(), tmp_path / "answers.jsonl"
+    found = answer_corpus(reader, corpus, keep=kept, workers=1, progress=False)
+    scored = score_corpus(reader, corpus, keep=tmp_path / "scores.jsonl", workers=1, progress=False)
+    assert found.pictures == scored.pictures and [p.seen for p in found.pictures] == [True, False]
+    assert np.allclose(found.scores().of("grey"), scored.of("grey"), atol=1e-4)
+    assert found.embedding.shape == found.slots.shape == (2, len(TREATMENTS), 2)
+    assert np.allclose(np.linalg.norm(found.embedding, axis=2), 1) and np.allclose(found.prototypes, [[0.6, 0.8]])
+    assert (found.trained, found.lineages, found.scale) == (("net",), ("net",), 1.0)
+    lines = kept.read_text().splitlines(keepends=True)
+    kept.write_text(lines[0] + lines[1][:20])
+    before = reader.asked
+    again = answer_corpus(reader, corpus, keep=kept, workers=1, progress=False)
+    assert reader.asked == before + len(TREATMENTS), "only the line that was cut is asked for again"
+    assert np.array_equal(again.embedding, found.embedding) and np.array_equal(again.slots, found.slots)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), min_size=1, max_size=30))
