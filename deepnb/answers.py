@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from .core import Limits, ProtocolError, data_path
-from .corpus import Corpus, seen_generators
+from .corpus import Corpus, made_by_network, seen_generators
 from .damage import TREATMENTS, damaged
 from .scores import Scored, Scores, answer_key, ask_all, cache_file, scored
 
@@ -141,7 +141,7 @@ def answer_corpus(
         progress=progress,
     )
     seen, found = seen_generators(corpus), [known[item.sha256[:16]] for item in items]
-    learned = [i for i in corpus.select(split="train") if i.generator and not i.generator.startswith("_")]
+    learned = [item for item in corpus.select(split="train") if made_by_network(item)]
     network = reader.settings.network
     return Answers(
         reader=reader.name,

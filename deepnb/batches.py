@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from .core import require, seeded
-from .corpus import Item, detection_label, pairs
+from .corpus import Item, detection_label, made_by_network, pairs
 from .damage import damaged, draw_damage
 from .source import NetworkConfig
 from .vocabulary import FIELDS, field_values
@@ -101,12 +101,11 @@ def label_items(items: Sequence[Item], config: NetworkConfig, clusters: dict[str
     labels = []
     for item in items:
         generated = detection_label(item)
-        by_network = item.kind == "processed" or (item.kind == "aligned" and generated == 1)
-        made = generated == 1 or by_network
+        made = made_by_network(item)
         labels.append(
             Labels(
                 generated=-1 if generated is None else generated,
-                processed=int(by_network),
+                processed=int(made and item.kind != "generated"),
                 source=sources.get(item.lineage, -1) if made else -1,
                 lineage=lineages[item.lineage] if made else -1,
                 cluster=clusters.get(item.generator, -1) if made else -1,

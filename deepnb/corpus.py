@@ -17,8 +17,8 @@ from .core import CorpusError, PictureError, choice_error, data_path, sha256_hex
 from .picture import load
 
 # %% auto #0
-__all__ = ['KINDS', 'SPLITS', 'FACTS', 'Item', 'corpus_folder', 'Corpus', 'load_corpus', 'window', 'detection_label',
-           'seen_generators', 'Pair', 'pairs', 'file_facts']
+__all__ = ['KINDS', 'SPLITS', 'FACTS', 'Item', 'corpus_folder', 'Corpus', 'load_corpus', 'window', 'made_by_network',
+           'detection_label', 'seen_generators', 'Pair', 'pairs', 'file_facts']
 
 # %% ../nbs/11_corpus.ipynb #59621318
 KINDS = ("generated", "processed", "camera", "dataset_real", "aligned", "other", "format")
@@ -199,6 +199,11 @@ def window(pixels: np.ndarray, *, side: int = 640) -> np.ndarray:
     return np.ascontiguousarray(pixels[top : top + side, left : left + side])
 
 # %% ../nbs/11_corpus.ipynb #e1973a97
+def made_by_network(item: Item) -> bool:
+    "Whether a network made or altered the picture; photographs may bear the name of a site or data set instead"
+    return item.kind in ("generated", "processed") or (item.kind == "aligned" and not item.generator.startswith("_"))
+
+
 def detection_label(item: Item) -> int | None:
     "1 made by a network, 0 a photograph or a control, None where neither word fits"
     if item.kind == "generated":

@@ -164,8 +164,9 @@ def _guess(known: np.ndarray, truth: np.ndarray, asked: np.ndarray) -> np.ndarra
 class Probe:
     """What was guessed of the pictures by members of a zoo
 
-    `cards` (D); `embedding` (D, P, 2, E) of unit length; `guesses[factor]` (D, P, 2) words; `lineup`: places of the
-    designs among which the source was asked, S of them; `sources` (S, P, 2): which of these was named.
+    `cards` (D), and `below`, of those grown that did not count; `embedding` (D, P, 2, E) of unit length;
+    `guesses[factor]` (D, P, 2) words; `lineup`: places of the designs among which the source was asked, S of them;
+    `sources` (S, P, 2): which of these was named.
     """
 
     reader: str
@@ -174,6 +175,7 @@ class Probe:
     guesses: dict[str, np.ndarray]
     lineup: np.ndarray
     sources: np.ndarray
+    below: tuple[Card, ...] = ()
 
     def write(self, path: str | Path) -> Path:
         "As safetensors, embeddings in half precision; returns the path"
@@ -183,7 +185,8 @@ class Probe:
         arrays = {name: np.searchsorted(words[name], guesses).astype(np.int8) for name, guesses in self.guesses.items()}
         arrays |= {"embedding": self.embedding.astype(np.float16), "lineup": self.lineup.astype(np.int16)}
         arrays["sources"] = self.sources.astype(np.int16)
-        told = {"reader": self.reader, "words": words, "cards": [json.loads(card.to_json()) for card in self.cards]}
+        told = {"reader": self.reader, "words": words}
+        told |= {name: [json.loads(card.to_json()) for card in getattr(self, name)] for name in ("cards", "below")}
         save_file(arrays, path, metadata={"told": json.dumps(told)})
         return Path(path)
 
@@ -203,6 +206,7 @@ def read_probe(path: str | Path | None = None) -> Probe:
     return Probe(
         reader=told["reader"],
         cards=tuple(Card.from_json(json.dumps(card)) for card in told["cards"]),
+        below=tuple(Card.from_json(json.dumps(card)) for card in told["below"]),
         embedding=embedding / np.linalg.norm(embedding, axis=-1, keepdims=True),
         guesses={name: np.array(words)[held[name]] for name, words in told["words"].items()},
         lineup=held["lineup"].astype(int),
@@ -223,6 +227,7 @@ def probe_zoo(reader, folder: str | Path, photographs: Sequence[np.ndarray], *, 
         guesses=guess_factors(cards, features),
         lineup=chosen,
         sources=guess_sources(features[chosen]),
+        below=tuple(card for card in members(folder) if not card.counts),
     )
 
 # %% ../nbs/37_probe.ipynb #267f9bf3

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from .batches import CODED, Batches, Recipe, cluster_designs, design_targets, label_items
 from .core import CorpusError, WeightsError, checked_file, data_path, require
-from .corpus import Item, load_corpus
+from .corpus import Item, load_corpus, made_by_network
 from .fen import CONSTRAINT_WEIGHTS, constraints
 from .pn import parsing_loss
 from .reader import Reader
@@ -175,10 +175,10 @@ def plan_network(items: Sequence[Item], recipe: Recipe) -> tuple[NetworkConfig, 
     "The network's config (its known sources), the cluster of each generator, and the clusters' centers"
     counts: dict[str, int] = {}
     for item in items:
-        if item.generator and not item.generator.startswith("_"):
+        if made_by_network(item):
             counts[item.lineage] = counts.get(item.lineage, 0) + 1
     sources = tuple(sorted(name for name, n in counts.items() if n >= recipe.least_pictures))
-    names = sorted({item.generator for item in items if max(design_targets(item.generator)) >= 0})
+    names = sorted({item.generator for item in items if made_by_network(item) and max(design_targets(item.generator)) >= 0})
     index, centers = cluster_designs([design_targets(n) for n in names], clusters=recipe.clusters)
     config = NetworkConfig(fields=CODED, sources=sources, clusters=recipe.clusters)
     return config, dict(zip(names, index.tolist(), strict=True)), centers

@@ -78,10 +78,14 @@ def _evaluate(args, reader):
         print(break_down(args.protocol))
     elif args.protocol == "counts":
         print(judge_counts())
+    elif args.protocol == "zoo":
+        from deepnb.probe import judge_zoo
+
+        print(judge_zoo())
     elif args.protocol == "calibration":
         print(judge_calibration(read_scores(), "default"))
     elif args.protocol and args.protocol not in PROTOCOLS:
-        known = (*PROTOCOLS, *TASKS, *BREAKDOWNS, "counts", "calibration", "published")
+        known = (*PROTOCOLS, *TASKS, *BREAKDOWNS, "counts", "zoo", "calibration", "published")
         raise ChoiceError(f"There is no table {args.protocol!r}. Known: {', '.join(known)}.")
     else:
         print(evaluate(args.protocol))
