@@ -17,9 +17,10 @@ from .scores import Scores, read_scores
 from .tasks import TaskTables, judge_tasks
 
 # %% auto #0
-__all__ = ['VARIANTS', 'ablation_scores', 'ablate', 'compare_prototypes']
+__all__ = ['SHIPPED_WEIGHT', 'VARIANTS', 'ablation_scores', 'ablate', 'compare_prototypes']
 
 # %% ../nbs/36_ablation.ipynb #ec8df831
+SHIPPED_WEIGHT = 0.5  # of the residual branch's logit in `generated`
 VARIANTS = {
     "branches": {
         "default": "all branches together, as shipped",
@@ -27,6 +28,13 @@ VARIANTS = {
         "default: residual": "the backbone on the residual alone",
         "default: spectrum": "the spectrum branch alone",
         "default: fingerprint": "the fingerprint branch alone",
+    },
+    "residual": {
+        "residual x0": "the joint head alone, as in 0.2.0",
+        "residual x0.25": "with a quarter of the residual branch's own logit",
+        "default": "with half of it, as shipped",
+        "residual x1": "with all of it",
+        "residual x2": "with twice it",
     },
     "crops": {"crops 1": "one crop", "crops 4": "four crops", "crops 16": "sixteen crops"},
     "trainings": {
@@ -39,8 +47,12 @@ VARIANTS = {
 
 
 def ablation_scores() -> Scores:
-    "The scores of all variants on `dev`"
-    return read_scores().joined(read_scores(data_path("data", "ablation_dev.csv")))
+    "The scores of all variants on `dev`; how much of the residual's logit is added can be told from those that ship"
+    scores = read_scores().joined(read_scores(data_path("data", "ablation_dev.csv")))
+    joint = scores.of("default") - SHIPPED_WEIGHT * scores.of("default: residual")
+    for weight in (0, 0.25, 1, 2):
+        scores = scores.added(f"residual x{weight:g}", joint + weight * scores.of("default: residual"))
+    return scores
 
 
 def ablate(what: str, *, draws: int = 300) -> Evaluation:
