@@ -54,6 +54,8 @@ def _train(args, reader):
 
 # %% ../nbs/62_workshop.ipynb #0f299ed1
 def _evaluate(args, reader):
+    import difflib
+
     from deepnb.core import ChoiceError
 
     if bool(args.real) != bool(args.fake):
@@ -86,7 +88,9 @@ def _evaluate(args, reader):
         print(judge_calibration(read_scores(), "default"))
     elif args.protocol and args.protocol not in PROTOCOLS:
         known = (*PROTOCOLS, *TASKS, *BREAKDOWNS, "counts", "zoo", "calibration", "published")
-        raise ChoiceError(f"There is no table {args.protocol!r}. Known: {', '.join(known)}.")
+        near = difflib.get_close_matches(args.protocol, known, n=1)
+        nearest = f" Nearest: {near[0]}." if near else ""
+        raise ChoiceError(f"There is no table {args.protocol!r}.{nearest} Known: {', '.join(known)}.")
     else:
         print(evaluate(args.protocol))
     return 0
