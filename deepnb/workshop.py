@@ -6,6 +6,7 @@
 __all__ = ['open_reader', 'takes_reader', 'add_workshop']
 
 # %% ../nbs/62_workshop.ipynb #db3f16a7
+import difflib
 import sys
 import time
 from pathlib import Path
@@ -54,8 +55,6 @@ def _train(args, reader):
 
 # %% ../nbs/62_workshop.ipynb #0f299ed1
 def _evaluate(args, reader):
-    import difflib
-
     from deepnb.core import ChoiceError
 
     if bool(args.real) != bool(args.fake):
@@ -88,8 +87,7 @@ def _evaluate(args, reader):
         print(judge_calibration(read_scores(), "default"))
     elif args.protocol and args.protocol not in PROTOCOLS:
         known = (*PROTOCOLS, *TASKS, *BREAKDOWNS, "counts", "zoo", "calibration", "published")
-        near = difflib.get_close_matches(args.protocol, known, n=1)
-        nearest = f" Nearest: {near[0]}." if near else ""
+        nearest = " Nearest: ".join(["", *difflib.get_close_matches(args.protocol, known, n=1)])
         raise ChoiceError(f"There is no table {args.protocol!r}.{nearest} Known: {', '.join(known)}.")
     else:
         print(evaluate(args.protocol))
