@@ -87,8 +87,8 @@ def _evaluate(args, reader):
         print(judge_calibration(read_scores(), "default"))
     elif args.protocol and args.protocol not in PROTOCOLS:
         known = (*PROTOCOLS, *TASKS, *BREAKDOWNS, "counts", "zoo", "calibration", "published")
-        nearest = " Nearest: ".join(["", *difflib.get_close_matches(args.protocol, known, n=1)])
-        raise ChoiceError(f"There is no table {args.protocol!r}.{nearest} Known: {', '.join(known)}.")
+        near = [f" Nearest: {name}." for name in difflib.get_close_matches(args.protocol, known, n=1)]
+        raise ChoiceError(f"There is no table {args.protocol!r}.{''.join(near)} Known: {', '.join(known)}.")
     else:
         print(evaluate(args.protocol))
     return 0
