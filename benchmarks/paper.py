@@ -50,6 +50,16 @@ class PaperDetector(nn.Module):
         return self.layers(trace)[:, 0], trace
 
 
+def update(model: PaperDetector, optimizer, x: torch.Tensor, target: torch.Tensor) -> None:
+    "One step of training on crops (N, 3, S, S) with targets (N,) of 0 and 1"
+    logits, trace = model(x)
+    penalty = sum(CONSTRAINT_WEIGHTS[name] * value for name, value in constraints(trace).items())
+    loss = F.binary_cross_entropy_with_logits(logits, target) + 0.1 * penalty
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
 def train(minutes: float, *, seed: int = 0) -> tuple[PaperDetector, int, float]:
     "The detector after so many minutes of CPU time, crops seen, CPU seconds"
     torch.set_num_threads(1)
@@ -67,15 +77,7 @@ def train(minutes: float, *, seed: int = 0) -> tuple[PaperDetector, int, float]:
     while time.process_time() - begin < 60 * minutes:
         batch = batches[step]
         x = torch.from_numpy(batch["pixels"].copy()).permute(0, 3, 1, 2).float() / 255.0
-        logits, trace = model(x)
-        penalty = sum(CONSTRAINT_WEIGHTS[name] * value for name, value in constraints(trace).items())
-        loss = (
-            F.binary_cross_entropy_with_logits(logits, torch.from_numpy(batch["generated"]).float())
-            + 0.1 * penalty
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        update(model, optimizer, x, torch.from_numpy(batch["generated"]).float())
         step += 1
     return model.eval(), step * recipe.batch, time.process_time() - begin
 

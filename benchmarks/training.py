@@ -14,25 +14,13 @@ import statistics
 import time
 
 import torch
-from paper import PaperDetector
-from torch.nn import functional as F
+from paper import PaperDetector, update
 
 from deepnb.batches import Batches, Recipe, label_items
 from deepnb.corpus import load_corpus
-from deepnb.fen import CONSTRAINT_WEIGHTS, constraints
 from deepnb.training import make_optimizer, new_network, plan_network, take_step
 
 EVERY = 8  # of the training pictures every eighth is enough to time by
-
-
-def paper_step(model, optimizer, x, target):
-    "One update of the paper's configuration, as `benchmarks/paper.py` makes it"
-    logits, trace = model(x)
-    penalty = sum(CONSTRAINT_WEIGHTS[name] * value for name, value in constraints(trace).items())
-    loss = F.binary_cross_entropy_with_logits(logits, target) + 0.1 * penalty
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
 
 
 def sides(corpus) -> dict:
@@ -56,7 +44,7 @@ def sides(corpus) -> dict:
         model(x)
         adam = torch.optim.Adam(model.parameters(), lr=1e-4)
         timed[f"paper's configuration, {side} px"] = (
-            lambda k, model=model, adam=adam, x=x, target=target: paper_step(model, adam, x, target), many, model
+            lambda k, model=model, adam=adam, x=x, target=target: update(model, adam, x, target), many, model
         )  # fmt: skip
     return timed
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from deepnb.batches import Batches, Recipe, label_items
@@ -24,12 +23,11 @@ from deepnb.release import checkpoint_reader
 from deepnb.scores import empty_scores
 from deepnb.training import (
     LOSS_WEIGHTS,
-    losses,
     make_optimizer,
     new_network,
     plan_network,
-    rate_at,
     save_checkpoint,
+    take_step,
 )
 
 
@@ -92,19 +90,10 @@ def train(name: str, *, steps: int, folder: str) -> None:
     optimizer, weights = make_optimizer(network, recipe), {**LOSS_WEIGHTS, **weights}
     batches = kind(items, [corpus.pixels(i) for i in items], label_items(items, config, clusters), recipe)
     for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * rate_at(step, recipe)
-        torch.manual_seed(recipe.seed * 1_000_003 + step)
         batch = {key: torch.as_tensor(value) for key, value in batches[step].items()}
-        answer = network(batch["pixels"].permute(0, 3, 1, 2).float() / 255.0)
-        terms = losses(answer, batch, network, smoothing=recipe.smoothing)
-        total = sum(weights[key] * value for key, value in terms.items()) + (extra(answer) if extra else 0.0)
-        optimizer.zero_grad()
-        total.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 2.0)
-        optimizer.step()
+        terms = take_step(network, optimizer, batch, step=step, recipe=recipe, weights=weights, extra=extra)
         if step % 50 == 0:
-            print(name, step, {key: round(value.item(), 2) for key, value in terms.items()}, flush=True)
+            print(name, step, {key: round(value, 2) for key, value in terms.items()}, flush=True)
     save_checkpoint(out, network, optimizer, step=steps, recipe=replace(recipe, out=name))
 
 

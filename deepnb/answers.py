@@ -19,7 +19,26 @@ from .damage import TREATMENTS, damaged
 from .scores import Scored, Scores, answer_key, ask_all, cache_file, scored
 
 # %% auto #0
-__all__ = ['Answers', 'read_answers', 'answer_pixels', 'answer_corpus']
+__all__ = ['write_arrays', 'read_arrays', 'Answers', 'read_answers', 'to_unit', 'answer_pixels', 'answer_corpus']
+
+# %% ../nbs/32_answers.ipynb #b9415fb6
+def write_arrays(path: str | Path, arrays: dict[str, np.ndarray], told: dict) -> Path:
+    "Arrays, and plain JSON values that tell of them, as one safetensors file; returns the path"
+    from safetensors.numpy import save_file
+
+    save_file(arrays, path, metadata={"told": json.dumps(told)})
+    return Path(path)
+
+
+def read_arrays(path: str | Path, what: str) -> tuple[dict, dict[str, np.ndarray]]:
+    "What `write_arrays` wrote, values told and arrays; raises `ProtocolError` where the file does not hold `what`"
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            return json.loads(file.metadata()["told"]), {name: file.get_tensor(name) for name in file.keys()}
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise ProtocolError(f"{Path(path).name} holds no {what} ({error}). Install deepnb again, or make them anew.") from error
 
 # %% ../nbs/32_answers.ipynb #5b88d502
 @dataclass(frozen=True, eq=False)
@@ -54,37 +73,25 @@ class Answers:
 
     def write(self, path: str | Path) -> Path:
         "As safetensors, numbers in half precision; returns the path"
-        from safetensors.numpy import save_file
-
         told = {name: getattr(self, name) for name in ("reader", "sources", "fields", "scale", "trained", "lineages")}
         told |= {"logits": list(self.logits), "pictures": [list(asdict(p).values()) for p in self.pictures]}
         arrays = {"embedding": self.embedding, "slots": self.slots, "prototypes": self.prototypes}
         arrays["logits"] = np.stack(list(self.logits.values()))
         halves = {name: np.ascontiguousarray(values, np.float16) for name, values in arrays.items()}
-        save_file(halves, path, metadata={"told": json.dumps(told)})
-        return Path(path)
+        return write_arrays(path, halves, told)
 
 # %% ../nbs/32_answers.ipynb #2ec9fdcb
 def read_answers(path: str | Path | None = None) -> Answers:
     "The answers in a file that `Answers.write` wrote; without `path` those that ship. Raises `ProtocolError`"
-    from safetensors import SafetensorError, safe_open
-
-    path = Path(path) if path else data_path("data", "answers_dev.safetensors")
-    try:
-        with safe_open(path, "np") as file:
-            told = json.loads(file.metadata()["told"])
-            held = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
-        raise ProtocolError(
-            f"{path.name} holds no answers ({error}). Install deepnb again, or make them with answer_corpus."
-        ) from error
+    told, halves = read_arrays(path or data_path("data", "answers_dev.safetensors"), "answers")
+    held = {name: values.astype(np.float64) for name, values in halves.items()}
     return Answers(
         reader=told["reader"],
         pictures=tuple(Scored(*row) for row in told["pictures"]),
         logits=dict(zip(told["logits"], held["logits"], strict=True)),
-        embedding=_unit(held["embedding"]),
+        embedding=to_unit(held["embedding"]),
         slots=held["slots"],
-        prototypes=_unit(held["prototypes"]),
+        prototypes=to_unit(held["prototypes"]),
         sources=tuple(told["sources"]),
         fields=tuple((name, tuple(values)) for name, values in told["fields"]),
         scale=told["scale"],
@@ -93,7 +100,8 @@ def read_answers(path: str | Path | None = None) -> Answers:
     )
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
+def to_unit(vectors: np.ndarray) -> np.ndarray:
+    "Vectors (..., E) at unit length; zeros stay"
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 # %% ../nbs/32_answers.ipynb #816e921d
@@ -104,7 +112,7 @@ def answer_pixels(reader, pixels: np.ndarray) -> dict:
         answers, _ = reader.answers(damaged(pixels, plan))
         for name in (name for name, values in answers.items() if values.ndim == 1):
             kept["logits"].setdefault(name, []).append(round(float(answers[name].mean()), 5))
-        kept["embedding"].append(_packed(_unit(answers["embedding"].mean(axis=0))))
+        kept["embedding"].append(_packed(to_unit(answers["embedding"].mean(axis=0))))
         kept["slots"].append(_packed(answers["slots"].mean(axis=0)))
     return kept
 
@@ -147,9 +155,9 @@ def answer_corpus(
         reader=reader.name,
         pictures=tuple(scored(item, seen=seen) for item in items),
         logits={name: np.array([f["logits"][name] for f in found]) for name in found[0]["logits"]},
-        embedding=_unit(np.stack([_unpacked(f["embedding"]) for f in found])),
+        embedding=to_unit(np.stack([_unpacked(f["embedding"]) for f in found])),
         slots=np.stack([_unpacked(f["slots"]) for f in found]),
-        prototypes=_unit(reader.network.heads.prototypes.detach().cpu().double().numpy()),
+        prototypes=to_unit(reader.network.heads.prototypes.detach().cpu().double().numpy()),
         sources=network.sources,
         fields=network.fields,
         scale=float(reader.trained.heads.log_scale.exp()),

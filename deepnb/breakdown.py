@@ -55,11 +55,10 @@ def cross_verdicts(scores: Scores, model: str, *, most: float = 0.01, seed: int 
     devices = np.array([p.device if p.kind == "camera" else "" for p in pictures], str)
     camera = devices != ""
     fit = crossfit_false_alarms(values[camera].max(axis=1, initial=-np.inf), devices[camera], most=most, seed=seed)
-    names, folds = np.unique(devices[camera]), len(fit.thresholds)
-    order = seeded(seed, "crossfit").permutation(len(names))
+    folds = len(fit.thresholds)
     weight = np.full((folds, len(pictures)), 1 / folds)
-    for fold in range(folds):
-        weight[:, np.isin(devices, names[order[fold::folds]])] = (np.arange(folds) == fold)[:, None]
+    for fold, held in enumerate(fit.held):
+        weight[:, np.isin(devices, list(held))] = (np.arange(folds) == fold)[:, None]
     thresholds = np.array(fit.thresholds)[:, None, None]
     slope, intercept = fit_platt(values.ravel(), np.repeat([p.label for p in pictures], len(TREATMENTS)))
     over = values > thresholds  # (folds, n, 4)

@@ -71,10 +71,11 @@ def count_false_alarms(scores: Sequence[float], devices: Sequence[str], *, thres
 # %% ../nbs/23_calibration.ipynb #967572cb
 @dataclass(frozen=True)
 class CrossFit:
-    "False alarms on devices that did not set the threshold, and the threshold of each fold"
+    "False alarms on devices that did not set the threshold; of each fold the threshold, and the devices that did not set it"
 
     false_alarm: FalseAlarm
     thresholds: tuple[float, ...]
+    held: tuple[frozenset[str], ...]
 
 
 def crossfit_false_alarms(
@@ -89,14 +90,14 @@ def crossfit_false_alarms(
             f"crossfit_false_alarms needs at least 2 devices and 2 folds, got {len(names)} devices."
         )
     order = seeded(seed, "crossfit").permutation(len(names))
+    held = tuple(frozenset(names[i] for i in order[fold::folds]) for fold in range(folds))
     k, thresholds = 0, []
-    for fold in range(folds):
-        held = {names[i] for i in order[fold::folds]}
-        kept = [name for name in names if name not in held]
+    for out in held:
+        kept = [name for name in names if name not in out]
         threshold = threshold_from([peaks[name] for name in kept], kept, most=most)
         thresholds.append(threshold)
-        k += sum(peaks[name] > threshold for name in held)
-    return CrossFit(FalseAlarm(k=k, n=len(names), upper95=upper95(k, len(names))), tuple(thresholds))
+        k += sum(peaks[name] > threshold for name in out)
+    return CrossFit(FalseAlarm(k=k, n=len(names), upper95=upper95(k, len(names))), tuple(thresholds), held)
 
 # %% ../nbs/23_calibration.ipynb #4dc93b0c
 def balanced_weights(labels: Sequence[int], groups: Sequence[str] | None = None) -> np.ndarray:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .core import CorpusError, ProtocolError, data_path, require, seeded
+from .answers import read_arrays, to_unit, write_arrays
+from .core import CorpusError, data_path, require, seeded, sha256_hex
 from .corpus import Corpus, window
 from .damage import damaged, draw_damage
 from .design import free_factors
@@ -72,9 +73,10 @@ def probe_members(
 
     keep = Path(keep) if keep else cache_file(f"probe-{answer_key(reader)}")
     keep.mkdir(parents=True, exist_ok=True)
+    shown = sha256_hex(b"".join(sha256_hex(photograph.tobytes()).encode() for photograph in photographs))[:8]
     cards, found = tuple(card for card in members(folder) if card.counts), []
     for card in tqdm(cards, "members", disable=not progress):
-        path = keep / f"{card.name}-{card.sha256[:8]}-{len(photographs)}.npy"
+        path = keep / f"{card.name}-{card.sha256[:8]}-{shown}.npy"
         if not path.exists():
             seen = _seen(reader, folder, card.name, photographs)
             np.save(path.with_suffix(".new.npy"), seen)
@@ -115,7 +117,7 @@ def _value(card: Card, factor: str) -> str:
 def guess_factors(cards: Sequence[Card], features: np.ndarray, *, folds: int = 5, seed: int = 0) -> dict[str, np.ndarray]:
     """The value guessed for each factor of `ASKED`, (D, P, 2) words, by probes that did not see the design
 
-    `features` (D, P, 2, F). Needs scikit-learn.
+    `features` (D, P, 2, F); an empty word where the others tell nothing of the factor. Needs scikit-learn.
     """
     names = [replace(card.design, seed=0).name for card in cards]
     alone = sorted(set(names))
@@ -127,7 +129,8 @@ def guess_factors(cards: Sequence[Card], features: np.ndarray, *, folds: int = 5
         known, asked = reduce(features[part != k]), reduce(features[part == k])
         for factor in ASKED:
             truth = np.array(factor_values(cards, factor))[part != k]
-            guesses[factor][part == k] = _guess(known[truth != ""], truth[truth != ""], asked)
+            if (truth != "").any():
+                guesses[factor][part == k] = _guess(known[truth != ""], truth[truth != ""], asked)
     return guesses
 
 
@@ -179,51 +182,44 @@ class Probe:
 
     def write(self, path: str | Path) -> Path:
         "As safetensors, embeddings in half precision; returns the path"
-        from safetensors.numpy import save_file
-
         words = {name: sorted({*guesses.ravel().tolist()}) for name, guesses in self.guesses.items()}
         arrays = {name: np.searchsorted(words[name], guesses).astype(np.int8) for name, guesses in self.guesses.items()}
         arrays |= {"embedding": self.embedding.astype(np.float16), "lineup": self.lineup.astype(np.int16)}
         arrays["sources"] = self.sources.astype(np.int16)
         told = {"reader": self.reader, "words": words}
         told |= {name: [json.loads(card.to_json()) for card in getattr(self, name)] for name in ("cards", "below")}
-        save_file(arrays, path, metadata={"told": json.dumps(told)})
-        return Path(path)
+        return write_arrays(path, arrays, told)
 
 
 def read_probe(path: str | Path | None = None) -> Probe:
     "What `Probe.write` wrote; without `path` what ships. Raises `ProtocolError`"
-    from safetensors import SafetensorError, safe_open
-
-    path = Path(path) if path else data_path("data", "probe_zoo.safetensors")
-    try:
-        with safe_open(path, "np") as file:
-            told = json.loads(file.metadata()["told"])
-            held = {name: file.get_tensor(name) for name in file.keys()}
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
-        raise ProtocolError(f"{path.name} holds no probe of a zoo ({error}). Install deepnb again.") from error
-    embedding = held["embedding"].astype(np.float64)
+    told, held = read_arrays(path or data_path("data", "probe_zoo.safetensors"), "probe of a zoo")
     return Probe(
         reader=told["reader"],
         cards=tuple(Card.from_json(json.dumps(card)) for card in told["cards"]),
         below=tuple(Card.from_json(json.dumps(card)) for card in told["below"]),
-        embedding=embedding / np.linalg.norm(embedding, axis=-1, keepdims=True),
+        embedding=to_unit(held["embedding"].astype(np.float64)),
         guesses={name: np.array(words)[held[name]] for name, words in told["words"].items()},
         lineup=held["lineup"].astype(int),
         sources=held["sources"].astype(int),
     )
 
 
-def probe_zoo(reader, folder: str | Path, photographs: Sequence[np.ndarray], *, lineup: int = 57, progress: bool = False) -> Probe:
-    "All of it, for a grown zoo: see `Probe`. `lineup` designs without twins are drawn to be told apart"
-    cards, features = probe_members(reader, folder, photographs, progress=progress)
+def probe_zoo(
+    reader, folder: str | Path, photographs: Sequence[np.ndarray], *, lineup: int = 57, keep=None, progress: bool = False
+) -> Probe:
+    """All of it, for a grown zoo: see `Probe`
+
+    `lineup` designs without twins are drawn to be told apart; `keep` as in `probe_members`.
+    """
+    cards, features = probe_members(reader, folder, photographs, keep=keep, progress=progress)
     first = [k for k, card in enumerate(cards) if card.design.seed == 0]
     chosen = np.sort(seeded(0, "lineup").permutation(first)[:lineup])
     width = reader.settings.network.embedding
     return Probe(
         reader=reader.name,
         cards=cards,
-        embedding=features[..., :width],
+        embedding=to_unit(features[..., :width]),
         guesses=guess_factors(cards, features),
         lineup=chosen,
         sources=guess_sources(features[chosen]),
@@ -274,8 +270,7 @@ def probed_sources(probe: Probe) -> list[Row]:
 def _nearest(asked: np.ndarray, known: np.ndarray) -> np.ndarray:
     "The nearest mean over all other photographs, (S, P) places, for `asked` (S, P, E) and `known` (S, P, 2, E)"
     means = (known.sum((1, 2))[:, None] - known.sum(2)).transpose(1, 0, 2)  # (P, S, E): without that photograph
-    means = means / np.linalg.norm(means, axis=-1, keepdims=True)
-    return np.einsum("spe,pre->spr", asked, means).argmax(axis=-1)
+    return np.einsum("spe,pre->spr", asked, to_unit(means)).argmax(axis=-1)
 
 
 def judge_zoo(probe: Probe | None = None) -> TaskTables:

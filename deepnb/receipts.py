@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .coalitions import Coalitions, ScoreError, checked_score, two_ended  # noqa: F401
+from .coalitions import Coalitions, two_ended
 from .core import seeded
 from .damage import TREATMENTS, damaged
 from .parts import Parts

@@ -11,7 +11,7 @@ __all__ = ['PRETRAINED_SHA256', 'LOSS_WEIGHTS', 'pretrained_backbone', 'losses',
 import csv
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -208,15 +208,26 @@ def make_optimizer(network: TraceNetwork, recipe: Recipe) -> torch.optim.AdamW:
 
 # %% ../nbs/31_training.ipynb #c75095b7
 def take_step(
-    network: TraceNetwork, optimizer, batch: dict[str, Tensor], *, step: int, recipe: Recipe
+    network: TraceNetwork,
+    optimizer,
+    batch: dict[str, Tensor],
+    *,
+    step: int,
+    recipe: Recipe,
+    weights: dict[str, float] = LOSS_WEIGHTS,
+    extra: Callable[[dict[str, Tensor]], Tensor] | None = None,
 ) -> dict[str, float]:
-    "One update of the weights; the terms of the loss before it"
+    """One update of the weights; the terms of the loss before it
+
+    `weights` of the terms; `extra`: one more term, from the network's answer, for what is tried beside the recipe.
+    """
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * rate_at(step, recipe)
     torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout
     x = batch["pixels"].permute(0, 3, 1, 2).float() / 255.0  # (B, 3, S, S), channels last in memory
-    terms = losses(network(x), batch, network, smoothing=recipe.smoothing)
-    total = sum(LOSS_WEIGHTS[name] * value for name, value in terms.items())
+    answer = network(x)
+    terms = losses(answer, batch, network, smoothing=recipe.smoothing)
+    total = sum(weights[name] * value for name, value in terms.items()) + (extra(answer) if extra else 0.0)
     optimizer.zero_grad()
     total.backward()
     nn.utils.clip_grad_norm_(network.parameters(), 2.0)

@@ -9,6 +9,7 @@ __all__ = ['open_reader', 'takes_reader', 'add_workshop']
 import difflib
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from . import __version__
@@ -54,43 +55,50 @@ def _train(args, reader):
     return 0
 
 # %% ../nbs/62_workshop.ipynb #0f299ed1
-def _evaluate(args, reader):
-    from deepnb.core import ChoiceError
-
-    if bool(args.real) != bool(args.fake):
-        raise ChoiceError("evaluate needs both folders, --real and --fake, or neither. Name the other one.")
-    if args.protocol == "published" and not args.real:
-        from deepnb.published import compare_published
-
-        print(compare_published())
-        return 0
-    from deepnb.breakdown import BREAKDOWNS, break_down
+def _tables() -> dict:
+    "Each table by its name, as a function that makes it"
+    from deepnb.breakdown import BREAKDOWNS
     from deepnb.counts import judge_counts
-    from deepnb.evaluation import PROTOCOLS, evaluate, evaluate_folders
+    from deepnb.evaluation import PROTOCOLS, evaluate
+    from deepnb.published import compare_published
     from deepnb.reliability import judge_calibration
     from deepnb.scores import read_scores
     from deepnb.tasks import TASKS, judge_tasks
 
+    return {
+        **{name: partial(evaluate, name) for name in PROTOCOLS},
+        **{name: partial(judge_tasks, name) for name in TASKS},
+        **BREAKDOWNS,
+        "counts": judge_counts,
+        "zoo": _zoo_table,
+        "calibration": lambda: judge_calibration(read_scores(), "default"),
+        "published": compare_published,
+    }
+
+
+def _zoo_table():
+    from deepnb.core import require
+
+    require("torch", "read")
+    from deepnb.probe import judge_zoo
+
+    return judge_zoo()
+
+
+def _evaluate(args, reader):
+    from deepnb.core import ChoiceError
+    from deepnb.evaluation import evaluate, evaluate_folders
+
+    if bool(args.real) != bool(args.fake):
+        raise ChoiceError("evaluate needs both folders, --real and --fake, or neither. Name the other one.")
     if args.real:
         print(evaluate_folders(reader or open_reader(args), args.real, args.fake, progress=sys.stderr.isatty()))
-    elif args.protocol in TASKS:
-        print(judge_tasks(args.protocol))
-    elif args.protocol in BREAKDOWNS:
-        print(break_down(args.protocol))
-    elif args.protocol == "counts":
-        print(judge_counts())
-    elif args.protocol == "zoo":
-        from deepnb.probe import judge_zoo
-
-        print(judge_zoo())
-    elif args.protocol == "calibration":
-        print(judge_calibration(read_scores(), "default"))
-    elif args.protocol and args.protocol not in PROTOCOLS:
-        known = (*PROTOCOLS, *TASKS, *BREAKDOWNS, "counts", "zoo", "calibration", "published")
-        near = [f" Nearest: {name}." for name in difflib.get_close_matches(args.protocol, known, n=1)]
-        raise ChoiceError(f"There is no table {args.protocol!r}.{''.join(near)} Known: {', '.join(known)}.")
-    else:
-        print(evaluate(args.protocol))
+        return 0
+    tables = _tables()
+    if args.protocol and args.protocol not in tables:
+        near = [f" Nearest: {name}." for name in difflib.get_close_matches(args.protocol, tables, n=1)]
+        raise ChoiceError(f"There is no table {args.protocol!r}.{''.join(near)} Known: {', '.join(tables)}.")
+    print(tables[args.protocol]() if args.protocol else evaluate())
     return 0
 
 # %% ../nbs/62_workshop.ipynb #db9837d7
