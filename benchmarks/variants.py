@@ -31,19 +31,6 @@ from deepnb.training import (
 )
 
 
-class MixedPairs(Batches):
-    "In every second matched pair the network's output is mixed with its untouched photograph, 30 to 100 % output"
-
-    def __getitem__(self, step):
-        batch, rng = super().__getitem__(step), np.random.default_rng([self.recipe.seed, step])
-        pixels = batch["pixels"].astype(np.float32)
-        for k in np.flatnonzero(batch["matched"])[::2]:
-            if rng.random() < 0.5:
-                share = rng.uniform(0.3, 1.0)
-                pixels[k] = share * pixels[k] + (1 - share) * pixels[k + 1]
-        return {**batch, "pixels": pixels.round().astype(np.uint8)}
-
-
 class TwoViews(Batches):
     "Half as many places, each seen twice under two draws of damage: first all of them, then all again"
 
@@ -65,7 +52,7 @@ VARIANTS = {  # what is changed in the recipe, which batches, which weights of t
     "short": ({}, Batches, {}, None),
     "short, frozen backbones": ({"rate": 0.0}, Batches, {}, None),
     "short, no matched pairs": ({"pair_share": 0.0}, Batches, {}, None),
-    "short, mixed pairs": ({}, MixedPairs, {}, None),
+    "short, mixed pairs": ({"mix_share": 0.5}, Batches, {}, None),
     "short, two views": ({}, TwoViews, {}, agreement),
     "short, no contrast": ({}, Batches, {"contrast": 0.0}, None),
     "short, detection alone": ({}, Batches, dict.fromkeys(("source", "contrast", "parsing", "processed"), 0.0), None),

@@ -43,6 +43,20 @@ VARIANTS = {
         "mean of two": "the mean of the weights of these two, which ships",
         "mean of three": "and of a third, 0.6 hours more from the first with another seed",
     },
+    "choices": {
+        "short": "400 steps of the recipe from ImageNet's weights, by which the others are to be measured",
+        "short, frozen backbones": "only what is new learns",
+        "short, no matched pairs": "no network's output beside its own photograph",
+        "short, mixed pairs": "half of these outputs mixed with their photograph, 30 to 100 % of them",
+        "short, two views": "half as many places, each under two draws of damage that must agree (self-distillation)",
+        "short, no contrast": "no loss that draws a lineage's pictures together",
+        "short, detection alone": "no sources, no hyperparameters, no damage to tell",
+    },
+    "second opinion": {
+        "default": "as shipped",
+        "real only": "how unlike photographs, by a density over self-descriptions: no generated picture was learned from",
+        "default and real only": "the shipped logit plus one for each standard deviation of it",
+    },
 }
 
 
@@ -59,7 +73,7 @@ def ablate(what: str, *, draws: int = 300) -> Evaluation:
     "The tables of one of `VARIANTS` on unseen generators and on aligned pairs. Raises `ChoiceError`"
     if what not in VARIANTS:
         raise choice_error("ablation", what, VARIANTS)
-    treatments = ("untouched", "jpeg75") if what == "crops" else None
+    treatments = ("untouched", "jpeg75") if what in ("crops", "choices") else None
     scores, models = ablation_scores(), list(VARIANTS[what])
     tables = [
         evaluate(protocol, scores=scores, models=models, treatments=treatments, draws=draws)

@@ -24,7 +24,8 @@ class Recipe:
     """What a training does; `train` takes nothing else
 
     `steps` batches of `batch` crops of `crop` px, or with `small_share` of `small` px, so that pictures made half
-    the size are not strangers. `pair_share` of the places are content-matched pairs.
+    the size are not strangers. `pair_share` of the places are content-matched pairs; in `mix_share` of these the
+    network's output is mixed with its untouched photograph, 30 to 100 % of it output.
     `rate` and `head_rate` are the peaks of a cosine after 50 steps of warm-up. `start` names what to go on from (a
     second cosine): a training's folder, or a reader by name or folder. `every` seconds between checkpoints.
     """
@@ -37,6 +38,7 @@ class Recipe:
     small: int = 80
     small_share: float = 0.25
     pair_share: float = 0.35
+    mix_share: float = 0.0
     processed_share: float = 0.06
     rate: float = 3e-4
     head_rate: float = 1e-3
@@ -208,7 +210,20 @@ class Batches(torch.utils.data.Dataset):
             name: np.array([getattr(self.labels[i], name) for i, *_ in places]) for name in Labels.__dataclass_fields__
         }
         pixels = np.stack([self.sample(i, seed, size) for i, seed, _ in places])
+        pixels = _mix_pairs(pixels, [k for k, place in enumerate(places) if place[2]][::2], self.recipe, step)
         return {"pixels": pixels, **columns, "matched": np.array([matched for *_, matched in places])}
+
+
+def _mix_pairs(pixels: np.ndarray, made: Sequence[int], recipe: Recipe, step: int) -> np.ndarray:
+    "Crops `(B, S, S, 3)` in which some at `made` hold a share of the photograph that follows each"
+    if not recipe.mix_share:
+        return pixels
+    rng, mixed = np.random.default_rng([recipe.seed, step]), pixels.astype(np.float32)
+    for k in made:
+        if rng.random() < recipe.mix_share:
+            share = rng.uniform(0.3, 1.0)
+            mixed[k] = share * mixed[k] + (1 - share) * mixed[k + 1]
+    return mixed.round().astype(np.uint8)
 
 
 def _by_root(counts: Sequence[int], rng: np.random.Generator) -> int:

@@ -17,10 +17,20 @@ from .corpus import Item, file_facts, window
 from .damage import TREATMENTS
 from .picture import load
 from .reading import FalseAlarm
-from .scores import PROTOCOLS, Scored, Scores, announce, auc_interval, read_scores, score_pixels
+from deepnb.scores import (
+    PROTOCOLS,
+    Scored,
+    Scores,
+    announce,
+    auc_interval,
+    lead_interval,
+    read_scores,
+    score_pixels,
+)
 
 # %% auto #0
-__all__ = ['BLIND', 'Result', 'Alarms', 'count_alarms', 'Evaluation', 'with_blind', 'evaluate', 'facts_alone', 'evaluate_folders']
+__all__ = ['BLIND', 'Result', 'Alarms', 'count_alarms', 'Evaluation', 'with_blind', 'evaluate', 'facts_alone', 'evaluate_folders',
+           'Lead', 'leads']
 
 # %% ../nbs/32_evaluation.ipynb #1cc2d215
 @dataclass(frozen=True)
@@ -158,15 +168,13 @@ def _results(
     scores: Scores, protocol: str, model: str, *, treatments: Sequence[str], draws: int
 ) -> list[Result]:
     "The results of one model under one protocol"
-    kept = scores.where(PROTOCOLS[protocol].keep)
     found = []
     for treatment in treatments:
-        values = scores.of(model)[:, list(TREATMENTS).index(treatment)]
-        rows = [(v, p) for v, p, k in zip(values, scores.pictures, kept, strict=True) if k and np.isfinite(v)]
-        sides = [[(v, p.group) for v, p in rows if p.label == label] for label in (1, 0)]
+        sides = _sides(scores, protocol, [model], treatment)
         if not all(sides):
             continue
         (made, generators), (others, sources) = (zip(*side, strict=True) for side in sides)
+        made, others = np.ravel(made), np.ravel(others)
         ends = auc_interval(made, others, made_groups=generators, other_groups=sources, draws=draws)
         counts = (len(made), len(others), len(set(generators)), len(set(sources)))
         found.append(Result(protocol, model, treatment, *ends, *counts))
@@ -213,6 +221,14 @@ def evaluate(
         )
     learned = [model for model in chosen if model not in BLIND] if "generated" in protocols else []
     return Evaluation(tuple(results), tuple(_possible_alarms(scores, learned)))
+
+
+def _sides(scores: Scores, protocol: str, models: Sequence[str], treatment: str) -> list[list[tuple]]:
+    "Of the generated pictures and of the rest what each model scored, and the group; pictures all of them scored"
+    column, kept = list(TREATMENTS).index(treatment), scores.where(PROTOCOLS[protocol].keep)
+    values = np.stack([scores.of(model)[:, column] for model in models], 1)
+    rows = [(v, p) for v, p, k in zip(values, scores.pictures, kept, strict=True) if k and np.isfinite(v).all()]
+    return [[(v, p.group) for v, p in rows if p.label == label] for label in (1, 0)]
 
 
 def _possible_alarms(scores: Scores, models: Iterable[str]) -> list[Alarms]:
@@ -323,3 +339,46 @@ def _called(scores: Scores, model: str, threshold: float) -> list[str]:
         f"At the reader's threshold {k} of {n} real pictures are called generated (95 % bound: "
         f"{upper95(k, n):.1%}), and {found} of {made} generated ones are found."
     ]
+
+# %% ../nbs/32_evaluation.ipynb #d888962c
+@dataclass(frozen=True)
+class Lead:
+    "By how much one model's AUC is above another's on the same pictures, with its 95 % interval"
+
+    protocol: str
+    treatment: str
+    model: str
+    over: str
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.protocol:9} {self.treatment:10} {self.model:26} {self.value:+.3f} [{self.low:+.3f} {self.high:+.3f}]"
+
+
+def leads(
+    models: Iterable[str],
+    *,
+    over: str,
+    scores: Scores | None = None,
+    protocols: Iterable[str] = ("unseen", "aligned"),
+    treatments: Iterable[str] = tuple(TREATMENTS),
+    draws: int = 1000,
+) -> tuple[Lead, ...]:
+    """The leads of `models` over one other, by protocol and treatment; pictures that both scored
+
+    `scores` by default those that ship. Raises `ChoiceError` for an unknown model.
+    """
+    scores, found = with_blind(read_scores() if scores is None else scores), []
+    for protocol in protocols:
+        for treatment in treatments:
+            for model in models:
+                made, others = _sides(scores, protocol, [model, over], treatment)
+                if not (made and others):
+                    continue
+                (a, generators), (b, sources) = zip(*made, strict=True), zip(*others, strict=True)
+                first, second = zip(np.stack(a).T, np.stack(b).T, strict=True)
+                whole = {"made_groups": generators, "other_groups": sources, "draws": draws}
+                found.append(Lead(protocol, treatment, model, over, *lead_interval(first, second, **whole)))
+    return tuple(found)
