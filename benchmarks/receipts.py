@@ -152,7 +152,8 @@ def tables(items, found: dict, words: str) -> tuple[list[dict], list[dict]]:
     receipts, profiles = [], []
     for item in items:
         one = found[item.sha256[:16]]
-        row = {"sha256": item.sha256[:16], "label": detection_label(item), "kind": item.kind, "maker": item.generator,
+        row = {"sha256": item.sha256[:16], "label": detection_label(item), "kind": item.kind,
+               "group": item.generator if detection_label(item) else item.device,
                "reader": words, "score": one["score"], "baseline": one["baseline"], "steps": one["steps"], "gap": one["gap"]}  # fmt: skip
         for prefix in ("own", "shuffled", "forgiven"):
             said = one[prefix]
@@ -163,7 +164,7 @@ def tables(items, found: dict, words: str) -> tuple[list[dict], list[dict]]:
             row |= dict(zip((f"{name}_insertion", f"{name}_deletion"), one.get(name, (None, None)), strict=True))
         del row["shuffled_reasons"]
         receipts.append({name: short(value) for name, value in row.items()})
-        kept = {name: row[name] for name in ("sha256", "label", "maker", "reader", "score", "baseline")}
+        kept = {name: row[name] for name in ("sha256", "label", "group", "reader", "score", "baseline")}
         kept |= {"verdict": row["own_verdict"]} | {f"band{k + 1}": value for k, value in enumerate(one["bands"])}
         profiles.append({name: short(value) for name, value in kept.items()})
     return receipts, profiles

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FEWEST', 'ProfileError', 'Means', 'Profile', 'profile', 'Contrast', 'contrast', 'read_profiles']
 
-# %% ../nbs/45_profiles.ipynb #52049690
+# %% ../nbs/45_profiles.ipynb #9a67beb5
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from .core import DeepnbError, data_path, seeded
 from .parts import bands
 from .reading import Explanation, Part
 
-# %% ../nbs/45_profiles.ipynb #6d4fe870
+# %% ../nbs/45_profiles.ipynb #7d2c287c
 FEWEST = 5  # pictures; under that an interval means nothing
 
 
@@ -64,28 +64,32 @@ def _stretch(count: int) -> float:  # by how much a percentile interval of a mea
     return student / z * (count / v) ** 0.5
 
 
-def _means(table: np.ndarray, names: Sequence[str], seed: int, draws: int) -> Means:  # (n, M): a row a picture
-    count = len(table)
+def _means(table: np.ndarray, group: np.ndarray, names: Sequence[str], seed: int, draws: int) -> Means:
+    # table (n, M): a row a picture; group (n,): 0, 1 ... what is drawn as a whole
+    count, values = group[-1] + 1, table.mean(0)
     rng = seeded(seed, "profile", count)
-    values = table.mean(0)
+    sums = np.zeros((count, table.shape[1]))
+    np.add.at(sums, group, table - values)
     times = rng.multinomial(count, np.full(count, 1 / count), draws)
-    drawn = times @ (table - values) / count  # (draws, M)
+    drawn = times @ sums / (times @ np.bincount(group))[:, None]  # (draws, M)
     low, high = np.quantile(drawn, (0.025, 0.975), axis=0) * _stretch(count)
     return Means(tuple(names), values, values + low, values + high)
 
-# %% ../nbs/45_profiles.ipynb #7264cd6a
+# %% ../nbs/45_profiles.ipynb #3be1d7c7
 @dataclass(frozen=True, eq=False, repr=False)
 class Profile:
     """The mean of what many explanations say of their parts
 
     `values`, `low`, `high` (K,): mean value of each part in logits and its 95 % interval over pictures, parts on
     ground that was not read counting as zero; `covered` (K,): share of pictures in which a part was read; `table`
-    (n, K): a row a picture; `held`: share of the receipts that say "explains", None without receipts.
+    (n, K): a row a picture; `group` (n,): what was drawn as a whole, 0, 1 ...; `held`: share of the receipts that say
+    "explains", None without receipts.
     """
 
     score_name: str
     parts: tuple[Part, ...]
     table: np.ndarray
+    group: np.ndarray
     values: np.ndarray
     low: np.ndarray
     high: np.ndarray
@@ -115,12 +119,15 @@ class Profile:
                 groups.setdefault(getattr(part, key), []).append(k)
         names = [_short(self.parts[groups[number][0]], key) for number in sorted(groups)]
         sums = [self.table[:, groups[number]].sum(1) for number in sorted(groups)]
-        return _means(np.stack(sums, 1) if sums else np.zeros((self.n, 0)), names, self.seed, self.draws)
+        sums = np.stack(sums, 1) if sums else np.zeros((self.n, 0))
+        return _means(sums, self.group, names, self.seed, self.draws)
 
     def __repr__(self) -> str:
-        total = _means(self.table.sum(1, keepdims=True), ["all"], self.seed, self.draws)
+        total = _means(self.table.sum(1, keepdims=True), self.group, ["all"], self.seed, self.draws)
         receipts = "no receipts" if self.held is None else f"{self.held:.0%} of the receipts say that it explains"
-        head = (f"Mean explanation of “{self.score_name}” over {self.n} pictures: {total.values[0]:+.3f} "
+        groups = self.group[-1] + 1
+        drawn = f"{self.n} pictures" + (f" in {groups} groups" if groups < self.n else "")
+        head = (f"Mean explanation of “{self.score_name}” over {drawn}: {total.values[0]:+.3f} "
                 f"[{total.low[0]:+.3f} {total.high[0]:+.3f}] logits in all; {receipts}.")
         return f"{head}\n{self.by_band() if self.by_band().names else self.by_region()}"
 
@@ -129,7 +136,7 @@ def _short(part: Part, key: str) -> str:  # "row 1 column 2, 0.1-0.2 cycles/px":
     region, _, band = part.name.partition(", ")
     return part.name if part.region is None or part.band is None else band if key == "band" else region
 
-# %% ../nbs/45_profiles.ipynb #9ea3fbe4
+# %% ../nbs/45_profiles.ipynb #374a626f
 def _asked(one: Explanation) -> dict[str, str]:  # what has to be the same, in words
     reader = one.reader and f"{one.reader.name} {one.reader.version} ({one.reader.sha256[:8]})"
     grid = None if one.grid else [part.box for part in one.parts if part.box]  # boxes of a grid follow the size
@@ -141,12 +148,13 @@ def _asked(one: Explanation) -> dict[str, str]:  # what has to be the same, in w
 def profile(
     explanations: Sequence[Explanation],
     *,
+    groups: Sequence[str] | None = None,  # for each explanation what is drawn as a whole; default: each picture
     seed: int = 0,
     draws: int = 1000,  # of the bootstrap
 ) -> Profile:
-    """The mean explanation of at least 5 pictures, with 95 % intervals over pictures
+    """The mean explanation of at least 5 pictures, with 95 % intervals over pictures, or over groups of them
 
-    Raises `ProfileError` for fewer, and where score, reader, method, baselines or parts are not the same in all.
+    Raises `ProfileError` for fewer, or fewer groups, and where score, reader, method, baselines or parts are not the same in all.
     """
     given = tuple(explanations)
     strange = next((one for one in given if not isinstance(one, Explanation)), None)
@@ -155,13 +163,17 @@ def profile(
     if len(given) < FEWEST:
         raise ProfileError(f"A profile needs at least {FEWEST} explanations, got {len(given)}: over fewer pictures "
                            "an interval means nothing. Explain more pictures by this maker.")
+    names = list(groups) if groups is not None else range(len(given))
+    if len(names) != len(given) or len(set(names)) < FEWEST:
+        raise ProfileError(f"groups needs a name for each of {len(given)} explanations and at least {FEWEST} different "
+                           f"ones, got {len(names)} names, {len(set(names))} different.")
     first = _asked(given[0])
     for one in given[1:]:
         _refuse_difference(first, _asked(one), "explanations")
     receipts = [one.receipt.verdict == "explains" for one in given if one.receipt]
     table, covered = (np.array([getattr(one, name) for one in given], float) for name in ("values", "covered"))
     held = float(np.mean(receipts)) if receipts else None
-    return _profile(given[0].parts, table, covered.mean(0), held, first, seed, draws)
+    return _profile(given[0].parts, table, groups and names, covered.mean(0), held, first, seed, draws)
 
 
 def _refuse_difference(a: dict, b: dict, what: str) -> None:
@@ -172,13 +184,25 @@ def _refuse_difference(a: dict, b: dict, what: str) -> None:
                                f"of. Explain all pictures with the same {name}.")
 
 
-def _profile(parts, table, covered, held, asked: dict, seed: int, draws: int) -> Profile:
-    table = table[np.lexsort(table.T[::-1])]
-    means = _means(table, [part.name for part in parts], seed, draws)
-    return Profile(asked["score"], tuple(replace(part, box=None) for part in parts), table, means.values, means.low,
+def _in_order(table: np.ndarray, groups) -> tuple[np.ndarray, np.ndarray]:
+    # by value, whole groups together; neither the order given nor the names of groups can then move an interval
+    if groups is None:
+        return table[np.lexsort(table.T[::-1])], np.arange(len(table))
+    known = np.unique(list(map(str, groups)), return_inverse=True)[1]
+    order = np.lexsort([known, *table.T[::-1]])
+    number = {group: k for k, group in enumerate(dict.fromkeys(known[order].tolist()))}
+    group = np.array([number[k] for k in known[order].tolist()])
+    whole = np.argsort(group, kind="stable")
+    return table[order][whole], group[whole]
+
+
+def _profile(parts, table, groups, covered, held, asked: dict, seed: int, draws: int) -> Profile:
+    table, group = _in_order(table, groups)
+    means = _means(table, group, [part.name for part in parts], seed, draws)
+    return Profile(asked["score"], tuple(replace(part, box=None) for part in parts), table, group, means.values, means.low,
                    means.high, covered, held, tuple(asked.items()), seed, draws)
 
-# %% ../nbs/45_profiles.ipynb #cbcd28b1
+# %% ../nbs/45_profiles.ipynb #221623e5
 @dataclass(frozen=True, eq=False, repr=False)
 class Contrast:
     "Profile `a` minus profile `b`: `values`, `low`, `high` (K,) in logits, and the same by band and by region"
@@ -209,7 +233,7 @@ def contrast(a: Profile, b: Profile) -> Contrast:
     found = Means(names, a.values, a.low, a.high) - Means(names, b.values, b.low, b.high)
     return Contrast(a, b, found.values, found.low, found.high)
 
-# %% ../nbs/45_profiles.ipynb #6086e86b
+# %% ../nbs/45_profiles.ipynb #0a05b2f2
 def read_profiles(path: str | Path | None = None, *, least: int = FEWEST, draws: int = 1000) -> dict[str, Profile]:
     """Profiles by band of the shipped reader's score on pictures of `dev`: of "generated", "photographs", each maker
 
@@ -224,7 +248,7 @@ def read_profiles(path: str | Path | None = None, *, least: int = FEWEST, draws:
     for row in rows:
         groups["generated" if row["label"] == "1" else "photographs"].append(row)
         if row["label"] == "1":
-            groups.setdefault(row["maker"], []).append(row)
+            groups.setdefault(row["group"], []).append(row)
     return {name: _banded(some, draws) for name, some in groups.items() if len(some) >= max(FEWEST, least)}
 
 
@@ -237,4 +261,6 @@ def _banded(rows: list[dict], draws: int) -> Profile:  # of sums by band
     held = float(np.mean([row["verdict"] == "explains" for row in rows]))
     asked = {"score": "generated", "reader": rows[0]["reader"], "method": "integrated_gradients", "baselines": "near",
              "parts": "; ".join(plan.names)}
-    return _profile(parts, table, np.ones(len(parts)), held, asked, 0, draws)
+    found = [row["group"] for row in rows]
+    groups = found if len(set(found)) >= FEWEST else None
+    return _profile(parts, table, groups, np.ones(len(parts)), held, asked, 0, draws)

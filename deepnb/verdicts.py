@@ -6,7 +6,7 @@
 __all__ = ['MEASURES', 'ORDERS', 'VERDICTS', 'WHOSE', 'SIDES', 'TELLING', 'Checked', 'read_receipts', 'share_interval', 'Share',
            'VerdictTable', 'verdict_table', 'count_reasons', 'Telling', 'measure_telling', 'Gain', 'area_gains']
 
-# %% ../nbs/46_verdicts.ipynb #59434898
+# %% ../nbs/46_verdicts.ipynb #fffc5120
 import csv
 import re
 from collections import Counter
@@ -20,7 +20,7 @@ from .calibration import upper95
 from .core import ProtocolError, data_path, seeded
 from .reading import Receipt
 
-# %% ../nbs/46_verdicts.ipynb #d3022112
+# %% ../nbs/46_verdicts.ipynb #9f805f78
 MEASURES = ("convergence_delta", "deletion_auc", "insertion_auc", "random_auc", "energy_auc", "agreement", "randomized", "jpeg90")
 ORDERS = {
     "default": "integrated gradients split over parts, as shipped",
@@ -34,13 +34,14 @@ ORDERS = {
 class Checked:
     """One picture of the draw, and what the receipts say of it
 
-    `label` 1 generated, 0 photograph; `gap`: convergence delta of the shuffled network's values in logits; `areas`:
-    insertion and deletion area of each of `ORDERS`, empty where the score hardly moves.
+    `label` 1 generated, 0 photograph; `group`: its maker, or the camera or repository of a photograph; `gap`:
+    convergence delta of the shuffled network's values in logits; `areas`: insertion and deletion area of each of
+    `ORDERS`, empty where the score hardly moves.
     """
 
     sha256: str
     label: int
-    maker: str
+    group: str
     score: float
     baseline_score: float
     gap: float
@@ -48,11 +49,6 @@ class Checked:
     shuffled: str
     forgiven: Receipt
     areas: dict[str, tuple[float, float]]
-
-    @property
-    def group(self) -> str:
-        "What is drawn as a whole for an interval: the maker, or the photograph"
-        return self.maker or self.sha256
 
 
 def read_receipts(path: str | Path | None = None) -> tuple[Checked, ...]:
@@ -76,9 +72,9 @@ def _checked(row: dict[str, str]) -> Checked:
     if areas:
         areas["default"] = own.insertion_auc, own.deletion_auc
     numbers = (float(row[name]) for name in ("score", "baseline", "gap"))
-    return Checked(row["sha256"], int(row["label"]), row["maker"], *numbers, own, row["shuffled_verdict"], held("forgiven"), areas)
+    return Checked(row["sha256"], int(row["label"]), row["group"], *numbers, own, row["shuffled_verdict"], held("forgiven"), areas)
 
-# %% ../nbs/46_verdicts.ipynb #88922012
+# %% ../nbs/46_verdicts.ipynb #b3ea362b
 VERDICTS = ("explains", "cannot tell", "does not explain")
 WHOSE = {
     "own": "the reader's own",
@@ -143,13 +139,13 @@ def verdict_table(rows: Sequence[Checked]) -> VerdictTable:
 def _verdict(row: Checked, whose: str) -> str:
     return row.shuffled if whose == "shuffled" else getattr(row, whose).verdict
 
-# %% ../nbs/46_verdicts.ipynb #9cb527f1
+# %% ../nbs/46_verdicts.ipynb #c9ac761b
 def count_reasons(rows: Sequence[Checked], *, whose: str = "own") -> dict[str, int]:
     "How many receipts give each reason, numbers left out, most frequent first; `whose`: own or forgiven"
     reasons = (re.sub(r"[-+]?\d+\.\d+|[-+]?\d+%", "...", reason) for row in rows for reason in getattr(row, whose).reasons)
     return dict(Counter(reasons).most_common())
 
-# %% ../nbs/46_verdicts.ipynb #a4484bfb
+# %% ../nbs/46_verdicts.ipynb #bb163dd7
 @dataclass(frozen=True)
 class Telling:
     "How well one measure tells the reader's own explanations from a shuffled network's: AUC and its 95 % interval"
@@ -189,7 +185,7 @@ def _change(row: Checked) -> float:  # of the score, from the baseline to the pi
 
 def _times(rows: Sequence[Checked], draws: int) -> np.ndarray:  # (draws, n): how often each picture is drawn
     chances = []
-    for label in (1, 0):  # makers and photographs each as many as there are
+    for label in (1, 0):  # makers and sources of photographs, each as many as there are
         groups = sorted({row.group for row in rows if row.label == label})
         if groups:
             rng = seeded(0, "verdicts", label)
@@ -198,12 +194,12 @@ def _times(rows: Sequence[Checked], draws: int) -> np.ndarray:  # (draws, n): ho
     known = dict(chances)
     return np.stack([known[row.label][row.group] for row in rows], 1).astype(float)
 
-# %% ../nbs/46_verdicts.ipynb #a1748b61
+# %% ../nbs/46_verdicts.ipynb #be9cac8e
 @dataclass(frozen=True)
 class Gain:
     """Insertion minus deletion area of one of `ORDERS`: median, mean in logits, and the default's mean over it
 
-    `mean` and `ratio` are (value, low, high) with 95 % intervals over makers and photographs.
+    `mean` and `ratio` are (value, low, high) with 95 % intervals over makers and sources of photographs.
     """
 
     order: str

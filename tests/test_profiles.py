@@ -131,6 +131,34 @@ def test_receipts_are_counted_and_unread_ground_is_told():
     assert profile(drawn(5)).held is None and "no receipts" in repr(profile(drawn(5)))
 
 
+def test_groups_are_drawn_whole():
+    "Six pictures of each of five makers, alike within a maker: the interval is that of five pictures"
+    five = drawn(5)
+    found = profile([one for one in five for _ in range(6)], groups=[str(k) for k in range(5) for _ in range(6)])
+    alone = profile(five)
+    for name in ("values", "low", "high"):
+        assert getattr(found, name) == pytest.approx(getattr(alone, name))
+    assert found.by_band().low == pytest.approx(alone.by_band().low) and "30 pictures in 5 groups" in repr(found)
+    narrow = profile([one for one in five for _ in range(6)])
+    assert (narrow.high - narrow.low).mean() < 0.5 * (found.high - found.low).mean()
+
+
+@few
+@given(st.integers(0, 99))
+def test_groups_go_with_their_pictures_whatever_the_order(seed):
+    given_, names, turn = drawn(12, seed), list("aabbbccddeef"), seeded(seed, "turn").permutation(12)
+    a = profile(given_, groups=names, draws=60)
+    b = profile([given_[k] for k in turn], groups=[names[k] for k in turn], draws=60)
+    assert (a.low == b.low).all() and (a.high == b.high).all() and (a.table == b.table).all()
+    assert a.values == pytest.approx(np.mean([one.values for one in given_], 0))
+
+
+@pytest.mark.parametrize("groups", ["aabbccddeef", "aabbccddaabb"])
+def test_groups_need_a_name_each_and_five_of_them(groups):
+    with pytest.raises(ProfileError, match="groups needs a name for each of 12"):
+        profile(drawn(12), groups=groups)
+
+
 def test_the_seed_decides():
     given_ = drawn(9)
     assert (profile(given_, seed=1).low == profile(given_, seed=1).low).all()
@@ -201,7 +229,7 @@ def test_the_profiles_that_ship_are_means_of_their_file():
     assert found["generated"].by_band().values == pytest.approx(sums)
     assert all(one.n >= FEWEST for one in found.values())
     assert set(read_profiles(least=len(of), draws=10)) == {"generated", "photographs"}
-    assert {name for name, one in found.items() if one.n < len(of)} == {row["maker"] for row in of}
+    assert {name for name, one in found.items() if one.n < len(of)} == {row["group"] for row in of}
 
 
 def test_the_values_that_ship_sum_to_the_change_of_score():
