@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FEWEST', 'ProfileError', 'Means', 'Profile', 'profile', 'Contrast', 'contrast', 'read_profiles']
 
-# %% ../nbs/45_profiles.ipynb #9a67beb5
+# %% ../nbs/45_profiles.ipynb #8a6f2534
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from .core import DeepnbError, data_path, seeded
 from .parts import bands
 from .reading import Explanation, Part
 
-# %% ../nbs/45_profiles.ipynb #7d2c287c
+# %% ../nbs/45_profiles.ipynb #3ce88bff
 FEWEST = 5  # pictures; under that an interval means nothing
 
 
@@ -75,7 +75,7 @@ def _means(table: np.ndarray, group: np.ndarray, names: Sequence[str], seed: int
     low, high = np.quantile(drawn, (0.025, 0.975), axis=0) * _stretch(count)
     return Means(tuple(names), values, values + low, values + high)
 
-# %% ../nbs/45_profiles.ipynb #3be1d7c7
+# %% ../nbs/45_profiles.ipynb #5c163c55
 @dataclass(frozen=True, eq=False, repr=False)
 class Profile:
     """The mean of what many explanations say of their parts
@@ -136,7 +136,7 @@ def _short(part: Part, key: str) -> str:  # "row 1 column 2, 0.1-0.2 cycles/px":
     region, _, band = part.name.partition(", ")
     return part.name if part.region is None or part.band is None else band if key == "band" else region
 
-# %% ../nbs/45_profiles.ipynb #374a626f
+# %% ../nbs/45_profiles.ipynb #01d3f458
 def _asked(one: Explanation) -> dict[str, str]:  # what has to be the same, in words
     reader = one.reader and f"{one.reader.name} {one.reader.version} ({one.reader.sha256[:8]})"
     grid = None if one.grid else [part.box for part in one.parts if part.box]  # boxes of a grid follow the size
@@ -202,7 +202,7 @@ def _profile(parts, table, groups, covered, held, asked: dict, seed: int, draws:
     return Profile(asked["score"], tuple(replace(part, box=None) for part in parts), table, group, means.values, means.low,
                    means.high, covered, held, tuple(asked.items()), seed, draws)
 
-# %% ../nbs/45_profiles.ipynb #221623e5
+# %% ../nbs/45_profiles.ipynb #ca471046
 @dataclass(frozen=True, eq=False, repr=False)
 class Contrast:
     "Profile `a` minus profile `b`: `values`, `low`, `high` (K,) in logits, and the same by band and by region"
@@ -233,7 +233,7 @@ def contrast(a: Profile, b: Profile) -> Contrast:
     found = Means(names, a.values, a.low, a.high) - Means(names, b.values, b.low, b.high)
     return Contrast(a, b, found.values, found.low, found.high)
 
-# %% ../nbs/45_profiles.ipynb #0a05b2f2
+# %% ../nbs/45_profiles.ipynb #4cd124c9
 def read_profiles(path: str | Path | None = None, *, least: int = FEWEST, draws: int = 1000) -> dict[str, Profile]:
     """Profiles by band of the shipped reader's score on pictures of `dev`: of "generated", "photographs", each maker
 

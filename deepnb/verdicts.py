@@ -6,7 +6,7 @@
 __all__ = ['MEASURES', 'ORDERS', 'VERDICTS', 'WHOSE', 'SIDES', 'TELLING', 'Checked', 'read_receipts', 'share_interval', 'Share',
            'VerdictTable', 'verdict_table', 'count_reasons', 'Telling', 'measure_telling', 'Gain', 'area_gains']
 
-# %% ../nbs/46_verdicts.ipynb #fffc5120
+# %% ../nbs/46_verdicts.ipynb #c181aec9
 import csv
 import re
 from collections import Counter
@@ -20,7 +20,7 @@ from .calibration import upper95
 from .core import ProtocolError, data_path, seeded
 from .reading import Receipt
 
-# %% ../nbs/46_verdicts.ipynb #9f805f78
+# %% ../nbs/46_verdicts.ipynb #3ab5fd7e
 MEASURES = ("convergence_delta", "deletion_auc", "insertion_auc", "random_auc", "energy_auc", "agreement", "randomized", "jpeg90")
 ORDERS = {
     "default": "integrated gradients split over parts, as shipped",
@@ -74,7 +74,7 @@ def _checked(row: dict[str, str]) -> Checked:
     numbers = (float(row[name]) for name in ("score", "baseline", "gap"))
     return Checked(row["sha256"], int(row["label"]), row["group"], *numbers, own, row["shuffled_verdict"], held("forgiven"), areas)
 
-# %% ../nbs/46_verdicts.ipynb #b3ea362b
+# %% ../nbs/46_verdicts.ipynb #336f3fd0
 VERDICTS = ("explains", "cannot tell", "does not explain")
 WHOSE = {
     "own": "the reader's own",
@@ -139,13 +139,13 @@ def verdict_table(rows: Sequence[Checked]) -> VerdictTable:
 def _verdict(row: Checked, whose: str) -> str:
     return row.shuffled if whose == "shuffled" else getattr(row, whose).verdict
 
-# %% ../nbs/46_verdicts.ipynb #c9ac761b
+# %% ../nbs/46_verdicts.ipynb #754927e3
 def count_reasons(rows: Sequence[Checked], *, whose: str = "own") -> dict[str, int]:
     "How many receipts give each reason, numbers left out, most frequent first; `whose`: own or forgiven"
     reasons = (re.sub(r"[-+]?\d+\.\d+|[-+]?\d+%", "...", reason) for row in rows for reason in getattr(row, whose).reasons)
     return dict(Counter(reasons).most_common())
 
-# %% ../nbs/46_verdicts.ipynb #bb163dd7
+# %% ../nbs/46_verdicts.ipynb #7808538d
 @dataclass(frozen=True)
 class Telling:
     "How well one measure tells the reader's own explanations from a shuffled network's: AUC and its 95 % interval"
@@ -194,7 +194,7 @@ def _times(rows: Sequence[Checked], draws: int) -> np.ndarray:  # (draws, n): ho
     known = dict(chances)
     return np.stack([known[row.label][row.group] for row in rows], 1).astype(float)
 
-# %% ../nbs/46_verdicts.ipynb #be9cac8e
+# %% ../nbs/46_verdicts.ipynb #396ed8fa
 @dataclass(frozen=True)
 class Gain:
     """Insertion minus deletion area of one of `ORDERS`: median, mean in logits, and the default's mean over it
