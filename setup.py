@@ -15,7 +15,7 @@ def words(key):
 
 
 extras = {key.removeprefix("extra_"): words(key) for key in settings if key.startswith("extra_")}
-extras["all"] = sorted({word for name in ("read", "notebook", "formats") for word in extras[name]})
+extras["all"] = sorted({word for name in ("read", "notebook", "formats", "superpixels") for word in extras[name]})
 extras["dev"] = sorted({*extras["all"], *extras["tables"], *extras["train"], *words("dev_requirements")})
 
 share = HERE / "deepnb" / "share"

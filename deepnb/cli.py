@@ -22,17 +22,20 @@ from .workshop import add_workshop, open_reader, takes_reader
 def parse_parts(text: str):
     """The plan of parts behind the words of `--parts`
 
-    "4x4x6" is 4 by 4 regions with 6 bands each, "4x4" regions alone, "6" bands alone. Raises `ChoiceError`
-    for anything else.
+    "4x4x6" is 4 by 4 regions with 6 bands each, "4x4" regions alone, "6" bands alone; in place of the number of bands
+    stands one of `waves.WAYS`, such as "4x4xsectors". Raises `ChoiceError` for anything else.
     """
     from deepnb.core import ChoiceError
     from deepnb.parts import bands, joint, regions
+    from deepnb.waves import WAYS
 
     words = text.lower().replace("×", "x").split("x")
+    if words[-1] in WAYS:
+        return bands(words[-1]) if len(words) == 1 else joint(parse_parts("x".join(words[:-1])), words[-1])
     if not (1 <= len(words) <= 3 and all(word.isdecimal() and 1 <= int(word) <= 64 for word in words)):
         raise ChoiceError(
             f"--parts needs rows x columns x bands such as 4x4x6, or 4x4, or 6, got {text!r}. "
-            "Each number is from 1 to 64."
+            f"Each number is from 1 to 64; for bands also {', '.join(WAYS)}."
         )
     numbers = [int(word) for word in words]
     if len(numbers) == 1:
@@ -192,6 +195,11 @@ def _draw_text(explanation):
         edges = explanation.edges
         for low, high, value in zip(edges[:-1], edges[1:], explanation.by_band(), strict=True):
             print(f"    {low:.3f} to {high:.3f}  {value:>+7.3f}")
+    elif len(explanation.by_band()):
+        print("  By frequency band, in logits:")
+        named = {part.band: part.name.rpartition(", ")[2] for part in explanation.parts}
+        for band, value in enumerate(explanation.by_band()):
+            print(f"    {named[band]:34}  {value:>+7.3f}")
 
 # %% ../nbs/63_cli.ipynb #34f2f24b
 def _write_page(out, picture, reading, explanation):
@@ -307,7 +315,7 @@ def _takes_json(parser):
 def _takes_explaining(parser):
     parser.add_argument("picture", metavar="FILE")
     parser.add_argument("--score", default="generated", help="such as up_sampling:nearest")
-    parser.add_argument("--parts", default="4x4x6", help="rows x columns x bands; or 4x4, or 6")
+    parser.add_argument("--parts", default="4x4x6", help="rows x columns x bands; 4x4; 6; bands also rings, octaves, sectors, lattice, blocks")
     parser.add_argument("--method", default="default", help="how; an unknown name lists the known ones")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn at random")
     parser.add_argument("--no-receipt", action="store_true", help="skip the check of the explanation; faster")

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .core import DeepnbError
 from .parts import Parts
+from .waves import Blocks
 
 # %% ../nbs/40_coalitions.ipynb #6c489424
 class ScoreError(DeepnbError, ValueError):
@@ -98,9 +99,18 @@ class Coalitions:
         rings = torch.from_numpy(self.plan.bands.weights(tuple(change.shape[2:]))).to(change)
         return rings, torch.fft.rfft2(change, norm="ortho"), {}
 
+    @cached_property
+    def _blocks(self) -> list:  # the change of each crop in cosines, where bands are of the picture's blocks
+        change = (self.inputs - self.baselines).cpu().numpy()
+        return [self.plan.bands.transform(x, origin=box[:2]) for x, box in zip(change, self.boxes, strict=True)]
+
     def _wave(self, band: int) -> Tensor:  # (N, 3, h, w): the change of the picture in one band
         if not self.plan.bands:
             return self.inputs - self.baselines
+        if isinstance(self.plan.bands, Blocks):
+            size = tuple(self.inputs.shape[2:])
+            waves = [self.plan.bands.wave(apart, band, size=size) for apart in self._blocks]
+            return torch.from_numpy(np.stack(waves)).to(self.inputs)
         rings, spectrum, kept = self._filter
         if band in kept:
             return kept[band]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from .coalitions import Coalitions, ScoreError, checked_score, chunks
 from .core import choice_error
 from .methods import METHODS, Method, Settings
-from .parts import EDGES, Parts, PartsError, joint
+from .parts import EDGES, Parts, PartsError, Rings, joint
 from .picture import Picture, crops, load
 from .reading import Explanation, Part, ReaderRecord, record_picture
 from .receipts import randomized, receipt
@@ -140,8 +140,8 @@ def _baseline(baselines, x: Tensor, boxes: np.ndarray, size) -> tuple[str, Tenso
 
 def _parts(plan: Parts, size: tuple[int, int]) -> tuple[Part, ...]:
     rows, columns = plan.shape
-    boxes = [plan.regions.box(r, size=size) if plan.regions else None for r in range(rows)]
-    ranges = list(zip(plan.bands.edges, plan.bands.edges[1:], strict=False)) if plan.bands else [None]
+    boxes = plan.regions.outlines(size) if plan.regions else [None]
+    ranges = plan.bands.ranges if plan.bands else [None]
     numbers = [(r if plan.regions else None, b if plan.bands else None)
                for r in range(rows) for b in range(columns)]
     return tuple(
@@ -160,6 +160,8 @@ def _place(part: Part, size) -> str:  # where a region lies, for people
 
 
 def _waves(part: Part) -> str:
+    if part.frequency is None:  # directions, peaks, cosines of blocks
+        return part.name.rpartition(", ")[2]
     low, high = part.frequency
     if low == 0:
         return f"waves longer than {1 / high:.0f} pixels"
@@ -321,9 +323,10 @@ def _explained(case: _Case, row: Method, settings: Settings) -> Explanation:
     return Explanation(
         picture=record_picture(case.picture), score_name=case.name, score=case.ends[1],
         baseline_score=case.ends[0], values=values, parts=_parts(plan, size), covered=covered,
-        grid=plan.regions and plan.regions.grid, edges=plan.bands and plan.bands.edges,
+        grid=plan.regions and plan.regions.grid, edges=plan.bands.edges if isinstance(plan.bands, Rings) else None,
         read_boxes=case.game.boxes, convergence_delta=float(values.sum() - (case.ends[1] - case.ends[0])),
-        method=row.name, baselines=case.baselines, sentence="", reader=_record(case.reader), raw=raw)
+        method=row.name, baselines=case.baselines, sentence="", reader=_record(case.reader), raw=raw,
+        areas=plan.regions.thumbnail(size) if plan.regions and not plan.regions.grid else np.zeros((0, 0)))
 
 
 def _checked(case: _Case, made: Explanation, settings: Settings, *, full: bool):

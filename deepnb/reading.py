@@ -255,7 +255,8 @@ class Explanation(Value):
     """What each part of a picture adds to a score, in logits.
 
     `values` (K,) sum to `score - baseline_score` up to `convergence_delta`; `covered` (K,) False for parts on ground that was
-    not read (`read_boxes` (N, 4) in pixels); `grid` (rows, columns) of the regions, `edges` of the bands in cycles per pixel.
+    not read (`read_boxes` (N, 4) in pixels); `grid` (rows, columns) of the regions, `edges` of the bands in cycles per pixel; where regions are
+    no grid, `areas` (h, w) holds the number of the region at places spread over the picture.
     `raw` holds what the estimator returned; it is neither saved nor compared.
     """
 
@@ -276,6 +277,7 @@ class Explanation(Value):
     receipt: Receipt | None = None
     reader: ReaderRecord | None = None
     seconds: float = field(default=0.0, compare=False)
+    areas: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False, metadata={"dtype": "uint16", "half": False})
     raw: Any = field(default=None, compare=False, repr=False, metadata={"saved": False})
 
     def matrix(self) -> np.ndarray:
