@@ -8,7 +8,7 @@ __all__ = ['WAYS', 'SIDE', 'FINE', 'MIDDLE', 'CASES', 'VIEWS', 'MEASURES', 'WORD
            'pointing', 'rank_accuracy', 'relevance_mass', 'rejects_decoy', 'measures', 'read_planted', 'write_planted',
            'Cell', 'PlantedTables', 'planted_tables', 'judged_networks']
 
-# %% ../nbs/44_planted.ipynb #1e4ac31f
+# %% ../nbs/44_planted.ipynb #b4ed5e6d
 import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from .core import ProtocolError, choice_error, data_path, seeded
 from .damage import TREATMENTS, Damage, Save, damaged
 from .parts import Parts
 
-# %% ../nbs/44_planted.ipynb #385d20be
+# %% ../nbs/44_planted.ipynb #97342e72
 WAYS = ("nearest", "bilinear", "transposed")  # of up-sampling twofold
 
 
@@ -86,7 +86,7 @@ def _doubled(rows: np.ndarray, way: str) -> np.ndarray:  # along the first axis
         made[::2], made[1::2] = rows / 0.98, 0.48 * (rows + after) / 0.98
     return made
 
-# %% ../nbs/44_planted.ipynb #c7634727
+# %% ../nbs/44_planted.ipynb #c0302570
 SIDE = 128  # px of a planted patch
 FINE, MIDDLE = (0.28, 0.35), (0.17, 0.24)  # cycles per pixel: of a peak as a cue, of a peak as a decoy
 
@@ -182,7 +182,7 @@ def plant(photograph: np.ndarray, *, case: str, seed: int, positive: bool = True
     changes = [(after - before).mean(-1) for before, after in zip(steps, steps[1:], strict=False)]
     return Planted(pixels, tuple(drawn) if positive else (), decoy, changes[1], changes[0])
 
-# %% ../nbs/44_planted.ipynb #4645ba6f
+# %% ../nbs/44_planted.ipynb #a597a65b
 def energy_shares(change: np.ndarray, plan: Parts) -> np.ndarray:
     "The share of the energy of `change` (H, W) that each part holds, (K,), sums to 1; zero where nothing changed"
     regions, bands = plan.shape
@@ -197,7 +197,7 @@ def holds(shares: np.ndarray) -> np.ndarray:
     "Which parts hold a cue, (K,) bool: those with at least a quarter of the largest share; none where all are zero"
     return (shares > 0) & (shares >= 0.25 * shares.max())
 
-# %% ../nbs/44_planted.ipynb #9ef89b6a
+# %% ../nbs/44_planted.ipynb #254624c2
 class WaveScore(nn.Module):
     "The inner product of a picture's brightness with `wave` (H, W): (N, 3, H, W) to (N,)"
 
@@ -224,7 +224,7 @@ def owed(wave: np.ndarray, change: np.ndarray, plan: Parts) -> np.ndarray:
     parts = plan.of(change.mean(-1))
     return np.array([np.vdot(parts.only([k])[..., 0].astype(np.float64), wave) for k in range(len(plan))])
 
-# %% ../nbs/44_planted.ipynb #c423564a
+# %% ../nbs/44_planted.ipynb #ac071f19
 VIEWS = ("region", "band", "joint")
 MEASURES = ("pointing", "rank", "mass", "decoy")
 
@@ -271,7 +271,7 @@ def measures(values: np.ndarray, truth: np.ndarray, decoy: np.ndarray, *, shape:
         found |= {f"{view}_{name}": answer for name, answer in zip(MEASURES, answers, strict=True)}
     return found
 
-# %% ../nbs/44_planted.ipynb #4bc35c89
+# %% ../nbs/44_planted.ipynb #0d1b1d5b
 WORDS = ("case", "detail", "method", "verdict")  # the columns that are text; all others are numbers
 
 
@@ -305,7 +305,7 @@ def _short(value) -> str:
         return "" if np.isnan(value) else f"{value:.4g}"
     return str(value)
 
-# %% ../nbs/44_planted.ipynb #bb2bdda8
+# %% ../nbs/44_planted.ipynb #c12992c1
 AIMS = (  # method, measure, what was aimed at, over all cases
     ("integrated_gradients", "joint_pointing", 0.95), ("integrated_gradients", "joint_rank", 0.85),
     ("integrated_gradients", "joint_decoy", 0.95), ("integrated_gradients", "explains", 0.95),
@@ -341,14 +341,15 @@ class PlantedTables:
         return next((cell for cell in self.cells if (cell.case, cell.method, cell.measure) == asked), None)
 
     def table(self, columns, *, by: str = "measure", case: str = "all", measure: str = "") -> str:
-        "A row for each method; columns are measures of one case, or (`by` case) the cases of one measure"
+        "A row for each method, columns the measures of one case or (`by` case) the cases of one measure; least and most patches"
         asked = {c: (c, case) if by == "measure" else (measure, c) for c in columns}
         lines = [f"{'':24}" + "".join(f"{name.partition('_')[2] or name:>19}" for name in columns) + "   patches"]
         for method in dict.fromkeys(cell.method for cell in self.cells):
             cells = [self.find(method, *asked[c]) for c in columns]
             if any(cells):
-                count = max(cell.count for cell in cells if cell)
-                lines.append(f"{method:24}" + "".join(f"{str(cell or '-'):>19}" for cell in cells) + f"{count:10}")
+                counts = sorted({cell.count for cell in cells if cell})
+                lines.append(f"{method:24}" + "".join(f"{str(cell or '-'):>19}" for cell in cells)
+                             + "-".join(map(str, counts[:1] + counts[1:][-1:])).rjust(10))
         return "\n".join(lines)
 
     def aims(self) -> str:

@@ -229,6 +229,8 @@ def test_tables_come_from_the_rows(tmp_path):
     decoy, says = (tables.find("integrated_gradients", name) for name in ("joint_decoy", "explains"))
     assert (decoy.value, decoy.count) == (1.0, 2) and (says.value, says.count) == (0.75, 4)
     assert tables.find("integrated_gradients", "joint_rank") is None
+    shown = tables.table(["joint_decoy", "explains"]).splitlines()
+    assert len(shown) == 2 and "0.75 [" in shown[1] and shown[1].endswith("2-4")  # patches behind the cells
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ProtocolError, match="no table of planted truth"):
         read_planted(tmp_path / "other.csv")
