@@ -52,6 +52,10 @@ VARIANTS = {
         "short, no contrast": "no loss that draws a lineage's pictures together",
         "short, detection alone": "no sources, no hyperparameters, no damage to tell",
     },
+    "mixing at length": {
+        "default": "as shipped",
+        "mean with mixed pairs": "the mean of it and of 2,000 steps more from it (0.9 hours), half of the pairs mixed",
+    },
     "second opinion": {
         "default": "as shipped",
         "real only": "how unlike photographs, by a density over self-descriptions: no generated picture was learned from",

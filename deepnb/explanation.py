@@ -186,7 +186,8 @@ def describe(explanation: Explanation) -> str:
     delta = explanation.score - explanation.baseline_score
     row, way = BASELINES.get(explanation.baselines), "higher" if delta >= 0 else "lower"
     than = f"for the same picture {row.meaning}" if row else "for the picture it is compared with"
-    where = "" if explanation.covered.all() else f" over the {len(explanation.read_boxes)} squares explained"
+    many = len(explanation.read_boxes)
+    where = f" over the {many} squares explained" if many > 1 else ""
     score = f"The score “{explanation.score_name}” is {explanation.score:+.2f}{where}"
     said = [f"{score}, {abs(delta):.2f} {way} than {than}."]
     lies = _leading(explanation, 1 if delta >= 0 else -1)
