@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional as F
 
 from deepnb.batches import Batches, Recipe, label_items
-from deepnb.corpus import load_corpus
+from deepnb.corpus import Corpus, Item, load_corpus
 from deepnb.damage import TREATMENTS, damaged
 from deepnb.release import checkpoint_reader, release_reader
 from deepnb.scores import empty_scores
@@ -70,22 +70,28 @@ def folder_of(name: str, folder: str) -> Path:
 
 def train(name: str, *, steps: int, folder: str) -> None:
     "Train one variant, unless it is there"
-    changed, kind, weights, extra = VARIANTS[name]
+    changed, *_ = VARIANTS[name]
     out = folder_of(name, folder)
     if (out / "checkpoint.safetensors").exists():
         return
-    recipe, corpus = Recipe(out=str(out), steps=steps, threads=1, **changed), load_corpus()
+    corpus = load_corpus()
     items = [i for i in corpus.select(split="train", min_side=64) if i.kind not in ("other", "format")]
+    learn(name, corpus, items, Recipe(out=str(out), steps=steps, threads=1, **changed))
+
+
+def learn(name: str, corpus: Corpus, items: list[Item], recipe: Recipe) -> None:
+    "Train by one of `VARIANTS` on these pictures, and keep the checkpoint in the recipe's folder"
+    _, kind, weights, extra = VARIANTS[name]
     config, clusters, centers = plan_network(items, recipe)
     network = new_network(config, centers, seed=recipe.seed).train()
     optimizer, weights = make_optimizer(network, recipe), {**LOSS_WEIGHTS, **weights}
     batches = kind(items, [corpus.pixels(i) for i in items], label_items(items, config, clusters), recipe)
-    for step in range(steps):
+    for step in range(recipe.steps):
         batch = {key: torch.as_tensor(value) for key, value in batches[step].items()}
         terms = take_step(network, optimizer, batch, step=step, recipe=recipe, weights=weights, extra=extra)
         if step % 50 == 0:
             print(name, step, {key: round(value, 2) for key, value in terms.items()}, flush=True)
-    save_checkpoint(out, network, optimizer, step=steps, recipe=replace(recipe, out=name))
+    save_checkpoint(Path(recipe.out), network, optimizer, step=recipe.steps, recipe=replace(recipe, out=name))
 
 
 def score(out: str, *, folder: str) -> None:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['beside_verdict', 'plot_verdict', 'plot_sources', 'plot_reading', 'plot_beside', 'plot_stress', 'alt_text',
            'figure_png', 'plot_fingerprint', 'plot_picture', 'plot_spectrum', 'plot_bands', 'plot_explanation',
-           'plot_matrix', 'plot_regions', 'receipt_words']
+           'plot_matrix', 'plot_regions', 'receipt_words', 'shared_limits']
 
 # %% ../nbs/52_figures.ipynb #ca3371bb
 import textwrap
@@ -19,6 +19,7 @@ from deepnb.charts import (
     plot_matrix,
     plot_regions,
     receipt_words,
+    shared_limits,
 )
 from .core import choice_error
 from deepnb.panels import (
@@ -36,7 +37,7 @@ from .reading import Comparison, Explanation, PictureRecord, Reading, Stress
 
 _all_ = [  # made on the pages below, wanted here as well
     "figure_png", "plot_fingerprint", "plot_picture", "plot_spectrum",
-    "plot_bands", "plot_explanation", "plot_matrix", "plot_regions", "receipt_words",
+    "plot_bands", "plot_explanation", "plot_matrix", "plot_regions", "receipt_words", "shared_limits",
 ]
 
 # %% ../nbs/52_figures.ipynb #516f302a
