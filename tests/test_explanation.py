@@ -16,6 +16,7 @@ from deepnb.explanation import BASELINES, METHODS, Settings, describe, explain  
 from deepnb.parts import PartsError, bands, joint, regions, split  # noqa: E402
 from deepnb.reading import Explanation  # noqa: E402
 from deepnb.receipts import deletion, insertion, randomized, receipt  # noqa: E402
+from deepnb.waves import WAYS  # noqa: E402
 
 ANY = [name for name, row in METHODS.items() if row.parts not in ("regions", "at most 10")]
 COMPLETE = [name for name in ANY if METHODS[name].complete]
@@ -41,6 +42,18 @@ def by_hand(explanation, pixels, weight, plan):  # <weight, part k of picture - 
 
 def samples(method, count):
     return None if method in FITTED else count
+
+
+@pytest.mark.parametrize("waves", WAYS)
+@pytest.mark.parametrize("method", ["integrated_gradients", "ablation"])
+def test_every_way_of_parting_waves_is_explained_exactly(waves, method):
+    pixels, score = toys.texture(49, 66), toys.Linear(49, 66)
+    plan = joint(regions(lasso=[(5, 6), (50, 10), (30, 44)]), waves)
+    found = explain(pixels, score=score, parts=plan, method=method, receipt=False)
+    assert found.values == pytest.approx(by_hand(found, pixels, score.weight, plan), abs=1e-3)
+    assert found.areas.shape == (49, 66) and set(found.areas.ravel()) == {0, 1}
+    assert Explanation.from_json(found.to_json()) == found
+    assert len(found.by_band()) == len(plan.bands.names) and found.sentence
 
 
 @pytest.mark.parametrize("method", ANY)

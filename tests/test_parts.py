@@ -4,10 +4,12 @@ import pytest
 import toys
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from deepnb.core import ChoiceError, DeepnbError, PictureError, data_path
-from deepnb.parts import PartsError, bands, joint, regions, split
+from deepnb.parts import PartsError, bands, joint, regions, split, superpixels
 from deepnb.spectrum import frequencies, log_spectrum, peaks, power, radial_profile, without_peaks
+from deepnb.waves import WAYS, Blocks
 
 sides = st.integers(32, 97)
 seeds = st.integers(0, 2**16)
@@ -18,6 +20,11 @@ def boxed(height, width):
     return regions(boxes=[(0, 0, width // 2, height // 3), (width // 4, height // 4, width - 2, height - 1)])
 
 
+def lassoed(height, width):
+    return regions(lasso={"a": [(1, 2), (width // 2, 3), (width // 3, height - 1)],
+                          "b": [(width // 2, height // 2), (width, height // 2), (width - 1, height)]})
+
+
 def masked(height, width):
     y, x = np.mgrid[:height, :width]
     return regions(mask=(y * 3 // height) * 2 + (x > y).astype(int) if height <= width else y < x + 5)
@@ -26,8 +33,8 @@ def masked(height, width):
 @st.composite
 def plans(draw, height, width):
     where = draw(st.sampled_from([None, regions((draw(st.integers(1, 7)), draw(st.integers(1, 7)))),
-                                  boxed(height, width), masked(height, width)]))
-    waves = draw(st.sampled_from([None, bands(draw(st.integers(1, 12))), bands(edges=(0.11, 0.3))]))
+                                  boxed(height, width), masked(height, width), lassoed(height, width)]))
+    waves = draw(st.sampled_from([None, bands(draw(st.integers(1, 12))), bands(edges=(0.11, 0.3)), *map(bands, WAYS)]))
     if where and waves:
         return joint(where, waves)
     return where or waves or joint()
@@ -43,7 +50,7 @@ def test_parts_sum_to_the_picture(height, width, seed, data):
     total = sum(parts.component(k) for k in range(len(plan)))
     assert np.abs(total - picture).max() < 1e-5
     assert np.abs(parts.mix(np.ones(len(plan))) - picture).max() < 1e-5
-    for weights in parts.weights().values():
+    for weights in () if isinstance(plan.bands, Blocks) else parts.weights().values():
         assert weights.min() >= 0 and np.abs(weights.sum(0) - 1).max() < 1e-6
 
 
@@ -71,7 +78,7 @@ def test_split_is_the_inner_products(height, width, seed, data):
     assert np.abs(values - by_hand).max() < 1e-5 * scale
     assert abs(values.sum() - np.vdot(slope, change)) < 1e-5 * scale
     if plan.bands:  # Parseval, without the way back
-        rings = bands(edges=plan.bands.edges[1:-1])
+        rings = bands(plan.bands)
         by_band = split(slope, change, plan=joint(regions((1, 1)), rings))
         assert np.abs(values.reshape(plan.shape).sum(0) - by_band).max() < 1e-5 * scale
         assert np.abs(split(slope, change, plan=rings) - by_band).max() < 1e-5 * scale
@@ -174,3 +181,23 @@ def test_the_lattice_of_up_sampling_is_found_and_taken_away(period):
     pixels[:, ::period] += 0.02 * period
     found = {(round(p.x, 3), abs(round(p.y, 3))) for p in peaks(pixels)}
     assert (1 / period, 0) in found and not peaks(without_peaks(pixels))
+
+
+def test_superpixels_cover_a_photograph_and_need_a_sane_count():
+    photo = np.asarray(Image.open(sorted(data_path("data", "pictures").glob("*.jpg"))[0]).convert("RGB"))[:120, :90]
+    plan = superpixels(photo, 12)
+    assert 6 <= len(plan) <= 24 and plan == superpixels(photo, 12)
+    assert np.abs(sum(plan.of(photo).component(k) for k in range(len(plan))) - photo / 255).max() < 1e-5
+    with pytest.raises(PartsError, match="count from 2"):
+        superpixels(photo, 10**6)
+
+
+def test_the_blocks_of_a_crop_are_those_of_its_picture():
+    rng = np.random.default_rng(3)
+    picture = rng.standard_normal((3, 96, 96), dtype=np.float32)
+    way = Blocks()
+    left, top = 11, 21
+    crop = picture[:, top : top + 48, left : left + 40]
+    whole = way.wave(way.transform(picture), 4, size=(96, 96))
+    inner = way.wave(way.transform(crop, origin=(left, top)), 4, size=(48, 40))
+    assert np.abs(inner[:, 3:43, 5:37] - whole[:, 24:64, 16:48]).max() < 1e-5  # blocks that lie in the crop whole
