@@ -17,7 +17,7 @@ from .scores import Scores, read_scores
 from .tasks import TaskTables, judge_tasks
 
 # %% auto #0
-__all__ = ['SHIPPED_WEIGHT', 'VARIANTS', 'ablation_scores', 'ablate', 'compare_prototypes']
+__all__ = ['SHIPPED_WEIGHT', 'VARIANTS', 'ablation_scores', 'ablate', 'fold_scores', 'compare_prototypes']
 
 # %% ../nbs/36_ablation.ipynb #ec8df831
 SHIPPED_WEIGHT = 0.5  # of the residual branch's logit in `generated`
@@ -84,6 +84,11 @@ def ablate(what: str, *, draws: int = 300) -> Evaluation:
         for protocol in ("unseen", "aligned")
     ]
     return Evaluation(tuple(row for table in tables for row in table.results), ())
+
+# %% ../nbs/36_ablation.ipynb #a75ded55
+def fold_scores() -> Scores:
+    "What the short training of the outer fold scored of the pictures it left out: `short, outer fold`"
+    return read_scores(data_path("data", "fold.csv"))
 
 # %% ../nbs/36_ablation.ipynb #1cbd4d24
 def compare_prototypes() -> dict[str, TaskTables]:
