@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ from .damage import TREATMENTS, damaged
 
 # %% auto #0
 __all__ = ['GROUPS', 'PROTOCOLS', 'auc_interval', 'lead_interval', 'Scored', 'scored', 'Scores', 'empty_scores', 'read_scores',
-           'Protocol', 'announce', 'score_pixels', 'answer_key', 'cache_file', 'ask_all', 'score_corpus']
+           'train_sources', 'Protocol', 'announce', 'score_pixels', 'answer_key', 'cache_file', 'ask_all',
+           'score_corpus']
 
 # %% ../nbs/31_scores.ipynb #223b1adb
 def _by_group(groups: Sequence[str]) -> np.ndarray:
@@ -241,6 +243,12 @@ def _aligned(p: Scored) -> bool:
     return _big(p) and p.kind == "aligned" and not (p.label and p.seen)
 
 
+@cache
+def train_sources() -> frozenset[str]:
+    "The repositories that gave pictures to the training of the reader that ships"
+    return frozenset(data_path("data", "train_sources.txt").read_text(encoding="utf-8").split())
+
+
 @dataclass(frozen=True)
 class Protocol:
     "Which pictures are compared: `keep` picks both sides, the label parts them"
@@ -258,6 +266,11 @@ PROTOCOLS = {
         "unseen generators",
         "the same, generators without a training picture",
         lambda p: _web(p) and not p.seen,
+    ),
+    "strangers": Protocol(
+        "generators and sources unseen",
+        "the same, and on both sides out of repositories that gave no training picture",
+        lambda p: _web(p) and not p.seen and p.source not in train_sources(),
     ),
     "modern": Protocol(
         "2022-26, repositories unseen",
