@@ -10,6 +10,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from .coalitions import Coalitions, ScoreError, checked_score, chunks
-from .core import choice_error
+from .core import choice_error, data_path
 from .methods import METHODS, Method, Settings
 from .parts import EDGES, Parts, PartsError, Rings, joint
 from .picture import Picture, crops, load
 from .reading import Explanation, Part, ReaderRecord, record_picture
 from .receipts import randomized, receipt
-from .spectrum import without_peaks
+from .spectrum import frequencies, without_peaks
 
 # %% ../nbs/43_explanation.ipynb #c6f44ac6
 def _filtered(x: np.ndarray, quantile: float) -> np.ndarray:
@@ -43,6 +44,22 @@ def _blurred(x: np.ndarray, sigma: float = 8.0) -> np.ndarray:
     return x
 
 
+@cache
+def _photograph_spectrum() -> np.ndarray:  # (2, rings): cycles per pixel, log power of photographs at contrast 1
+    with data_path("data", "photograph_spectrum.csv").open(encoding="utf-8") as file:
+        return np.loadtxt(file, delimiter=",", skiprows=1).T
+
+
+def _typical(x: np.ndarray) -> np.ndarray:  # the phase of the picture, the amplitudes of the mean photograph
+    size, mean = x.shape[2:], x.mean((2, 3), keepdims=True)
+    spectrum = np.fft.rfft2(x - mean, norm="ortho")
+    amplitude = np.exp(0.5 * np.interp(frequencies(*size), *_photograph_spectrum()))
+    made = np.fft.irfft2(amplitude * np.exp(1j * np.angle(spectrum)), s=size, norm="ortho")
+    made -= made.mean((2, 3), keepdims=True)
+    contrast = (x - mean).std((1, 2, 3), keepdims=True) / np.maximum(made.std((1, 2, 3), keepdims=True), 1e-9)
+    return mean + contrast * made
+
+
 def _gray(x: np.ndarray) -> np.ndarray:
     return np.broadcast_to(x.mean((1, 2, 3), keepdims=True), x.shape)
 
@@ -60,6 +77,7 @@ class Baseline:
 BASELINES = {row.name: row for row in (
     Baseline("near", "without what stands out in its spectrum", False, lambda x: _filtered(x, 0.5)),
     Baseline("absent", "with most of its spectral power taken away", True, lambda x: _filtered(x, 0.1)),
+    Baseline("typical", "with the mean spectrum of photographs", True, _typical),
     Baseline("blurred", "blurred over 8 pixels", True, _blurred),
     Baseline("gray", "turned into its mean gray", True, _gray),
 )}
@@ -240,7 +258,7 @@ def explain(
     reader=None,  # default: the reader that ships, unless the score is a callable
     crop: int | None = None,  # side of the crops read; default: the reader's, or the whole picture
     most: int | None = None,  # crops explained at most; default: 4
-    receipt: bool | str = True,  # check the explanation; "full" adds JPEG 90 and a shuffled network
+    receipt: bool | str = True,  # check the explanation; "full" adds JPEG 90, infidelity, sensitivity, a shuffled network
     seed: int = 0,
     n_steps: int | None = None,  # of the path; default: 8, and 16 where 8 leave over 5 % unassigned
     n_samples: int | None = None,  # orders, for Shapley values, or coalitions, for a fit; default: see `Settings`

@@ -236,6 +236,8 @@ class Receipt(Value):
     `deletion_auc`, `insertion_auc`: area under the score curve as parts are taken away or put back in the explanation's
     order; `random_auc`, `energy_auc`: the same for a random order and for the order of energy. `agreement` correlation of two
     estimators, `randomized` with the explanation of a reader with random weights, `jpeg90` after JPEG 90; None: not measured.
+    `infidelity` what the values miss of the score when random parts go (0: nothing, 1: as bad as no values at all),
+    `max_sensitivity` how much they change, relative to themselves, when the picture changes by a grey level.
     """
 
     verdict: str = choice_field("explains", "does not explain", "cannot tell")
@@ -247,6 +249,8 @@ class Receipt(Value):
     agreement: float | None = None
     randomized: float | None = None
     jpeg90: float | None = None
+    infidelity: float | None = None
+    max_sensitivity: float | None = None
     reasons: tuple[str, ...] = ()
 
 # %% ../nbs/07_reading.ipynb #9d4991f1

@@ -339,7 +339,8 @@ def _why_section(explanation: Explanation | None) -> _Markup | None:
             ("Not accounted for", receipt.convergence_delta), ("Deletion", receipt.deletion_auc),
             ("Insertion", receipt.insertion_auc), ("Random order", receipt.random_auc), ("Order of energy", receipt.energy_auc),
             ("Agreement of two estimators", receipt.agreement), ("With random weights", receipt.randomized),
-            ("After JPEG 90", receipt.jpeg90),
+            ("After JPEG 90", receipt.jpeg90), ("Infidelity", receipt.infidelity),
+            ("Change for one grey level", receipt.max_sensitivity),
         ]
         told = _facts((name, f"{value:+.3f}") for name, value in rows if value is not None)
         body.append(_tag("details", _tag("summary", "The receipt in numbers"), told))

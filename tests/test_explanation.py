@@ -386,6 +386,9 @@ def test_a_full_receipt_measures_jpeg_and_shuffled_weights():
     reader = toys.NetworkReader()
     why = explain(toys.planted(96, 96, box=(0, 0, 48, 48), level=20), reader=reader, parts=small, receipt="full", n_steps=4)
     assert -1 <= why.receipt.jpeg90 <= 1 and -1 <= why.receipt.randomized <= 1
+    assert 0 <= why.receipt.infidelity < 1 and why.receipt.max_sensitivity >= 0
+    bare = explain(toys.planted(96, 96, box=(0, 0, 48, 48), level=20), reader=reader, parts=small, n_steps=4).receipt
+    assert bare.infidelity is None and bare.max_sensitivity is None
     assert torch.equal(reader.network.filter.weight, toys.Detector().filter.weight)
 
 
