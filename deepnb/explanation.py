@@ -10,7 +10,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -258,7 +258,7 @@ def explain(
     reader=None,  # default: the reader that ships, unless the score is a callable
     crop: int | None = None,  # side of the crops read; default: the reader's, or the whole picture
     most: int | None = None,  # crops explained at most; default: 4
-    receipt: bool | str = True,  # check the explanation; "full" adds JPEG 90, infidelity, sensitivity, a shuffled network
+    receipt: bool | str = True,  # the check; "later": on `checked()`; "full": with JPEG 90, infidelity, sensitivity, shuffled weights
     seed: int = 0,
     n_steps: int | None = None,  # of the path; default: 8, and 16 where 8 leave over 5 % unassigned
     n_samples: int | None = None,  # orders, for Shapley values, or coalitions, for a fit; default: see `Settings`
@@ -282,9 +282,15 @@ def explain(
     if n_steps is None and METHODS[method].captum == "IntegratedGradients" and _gapes(made, 0.05):
         settings = replace(settings, n_steps=16)
         made = _explained(case, METHODS[method], settings)
-    if receipt:
-        made = replace(made, receipt=_checked(case, made, settings, full=receipt == "full"))
-    return replace(made, sentence=describe(made), seconds=time.perf_counter() - started)
+    made = replace(made, sentence=describe(made), seconds=time.perf_counter() - started)
+    later = partial(_receive, case, settings, receipt == "full")
+    return replace(made, later=later) if receipt == "later" else later(made) if receipt else made
+
+
+def _receive(case: "_Case", settings: Settings, full: bool, made: Explanation) -> Explanation:  # with its receipt
+    started = time.perf_counter()
+    made = replace(made, receipt=_checked(case, made, settings, full=full), later=None)
+    return replace(made, sentence=describe(made), seconds=made.seconds + time.perf_counter() - started)
 
 # %% ../nbs/43_explanation.ipynb #999031df
 @dataclass(frozen=True, eq=False)

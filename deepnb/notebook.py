@@ -10,6 +10,7 @@ import io
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from .core import DeepnbError, require
@@ -113,8 +114,9 @@ class Case(_traits.HasTraits):
         self._tell(status="Reading the picture", progress=0.3)
         reading = reader.read(picture)
         self._tell(reading=reading, progress=0.5, status="Asking which regions and bands count")
-        why = (self.explain or explain)(picture, reader=reader)
-        self._tell(explanation=why, progress=1.0)
+        why = (self.explain or partial(explain, receipt="later"))(picture, reader=reader)
+        self._tell(explanation=why, progress=0.75, status="Checking whether that can be trusted")
+        self._tell(explanation=why.checked() if why else None, progress=1.0)
         self._end(status="Done.")
 
 # %% ../nbs/60_notebook.ipynb #b2254e11

@@ -53,9 +53,8 @@ def record_picture(picture) -> PictureRecord:
     shown = Image.fromarray(np.asarray(picture.display))
     shown.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
     width, height = picture.size
-    return PictureRecord(
-        picture.name, picture.sha256, width, height, picture.format, picture.notes, thumbnail=np.asarray(shown)
-    )
+    told = (picture.name, picture.sha256, width, height, picture.format, picture.notes)
+    return PictureRecord(*told, thumbnail=np.asarray(shown))
 
 # %% ../nbs/07_reading.ipynb #59b7a9d6
 class Verdict(StrEnum):
@@ -68,11 +67,8 @@ class Verdict(StrEnum):
     @property
     def words(self) -> str:
         "The answer in words that do not over-claim"
-        return {
-            "generated": "traces of a generator found",
-            "no_trace": "no trace that this reader knows",
-            "cannot_say": "cannot say",
-        }[self.value]
+        return {"generated": "traces of a generator found", "no_trace": "no trace that this reader knows",
+                "cannot_say": "cannot say"}[self.value]
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,8 +232,7 @@ class Receipt(Value):
     `deletion_auc`, `insertion_auc`: area under the score curve as parts are taken away or put back in the explanation's
     order; `random_auc`, `energy_auc`: the same for a random order and for the order of energy. `agreement` correlation of two
     estimators, `randomized` with the explanation of a reader with random weights, `jpeg90` after JPEG 90; None: not measured.
-    `infidelity` what the values miss of the score when random parts go (0: nothing, 1: as bad as no values at all),
-    `max_sensitivity` how much they change, relative to themselves, when the picture changes by a grey level.
+    `infidelity`: what the values miss when random parts go (0 nothing, 1 all); `max_sensitivity`: their change by a grey level.
     """
 
     verdict: str = choice_field("explains", "does not explain", "cannot tell")
@@ -261,7 +256,7 @@ class Explanation(Value):
     `values` (K,) sum to `score - baseline_score` up to `convergence_delta`; `covered` (K,) False for parts on ground that was
     not read (`read_boxes` (N, 4) in pixels); `grid` (rows, columns) of the regions, `edges` of the bands in cycles per pixel; where regions are
     no grid, `areas` (h, w) holds the number of the region at places spread over the picture.
-    `raw` holds what the estimator returned; it is neither saved nor compared.
+    `raw` holds what the estimator returned, `later` what makes the receipt; neither is saved or compared.
     """
 
     picture: PictureRecord
@@ -283,6 +278,11 @@ class Explanation(Value):
     seconds: float = field(default=0.0, compare=False)
     areas: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False, metadata={"dtype": "uint16", "half": False})
     raw: Any = field(default=None, compare=False, repr=False, metadata={"saved": False})
+    later: Any = field(default=None, compare=False, repr=False, metadata={"saved": False})
+
+    def checked(self) -> "Explanation":
+        "With its receipt, made now where `explain(..., receipt=\"later\")` left it for later; else as it is"
+        return self.later(self) if self.later else self
 
     def matrix(self) -> np.ndarray:
         "Values as (regions, bands) in logits; one row or column where the parts know no region or no band"
@@ -336,8 +336,8 @@ class Explanation(Value):
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         rows = [("sentence", self.sentence), ("receipt", self.receipt.verdict if self.receipt else "not made yet")]
-        rows += [("score", f"{self.score:+.2f}, baseline {self.baseline_score:+.2f} (logits)")]
-        rows += [("unexplained", f"{self.convergence_delta:+.3f}")]
+        rows += [("score", f"{self.score:+.2f}, baseline {self.baseline_score:+.2f} (logits)"),
+                 ("unexplained", f"{self.convergence_delta:+.3f}")]
         order = np.argsort(-np.abs(self.values), kind="stable")[:8]
         rows += [(self.parts[k].name, f"{self.values[k]:+.3f}") for k in order]
         return _table_bundle(f"Explanation of {self.score_name} for {self.picture.name}", rows)

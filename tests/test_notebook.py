@@ -44,10 +44,14 @@ def test_a_case_goes_from_file_to_reasons():
     seen = []
     case = Case()
     case.observe(lambda change: seen.append(change["name"]), ["picture", "reading", "explanation"])
+    whys = []
+    case.observe(lambda change: whys.append(change["new"]), "explanation")
     case.open(PICTURES[0]).wait(400)
     assert case.error == "" and not case.busy
     assert [name for i, name in enumerate(seen) if name not in seen[:i]] == ["picture", "reading", "explanation"]
     assert case.explanation.picture == case.reading.picture
+    first, last = [why for why in whys if why is not None]  # the map comes before its check
+    assert first.receipt is None and last.receipt is not None and (first.values == last.values).all()
     assert case.explanation.score == pytest.approx(case.reading.score, abs=0.6)  # fewer crops are explained
 
 
