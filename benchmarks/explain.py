@@ -3,7 +3,8 @@
     python benchmarks/explain.py              the shipped reader, one crop of a bundled picture
     python benchmarks/explain.py --side 256   four crops
     python benchmarks/explain.py --quick      a small network in its place
-    python benchmarks/explain.py --twelve     a picture of 12 megapixels, by as many crops as asked (--most)
+    python benchmarks/explain.py --frame 4000 3000          12 megapixels, by as many crops as asked (--most)
+    python benchmarks/explain.py --frame 256 256 --threads 2 --most 4
 
 Both sides explain the same 96 joint parts (4 x 4 regions in 6 bands) from the same baseline, in 32-bit floats
 on one thread; time is CPU time of the process. Rounds of both are interleaved and medians taken. Captum's
@@ -120,24 +121,27 @@ def report(m: dict, args) -> str:
         "", f"{'':42s} {'CPU s':>9s} {'error':>7s} {'ratio':>8s}", *lines])
 
 
-def twelve(args) -> str:
-    """Wall seconds and peak memory of a picture of 4000 x 3000 px, with its receipt
+def framed(args) -> str:
+    """Wall seconds and peak memory of a picture of `--frame` width and height, with its receipt: median of the rounds
 
-    The picture is a bundled one, mirrored side by side until it fills the frame: no photograph of that size is bundled.
+    The picture is a bundled one, cut to the frame, or mirrored side by side until it fills it: no large one is bundled.
     """
     reader = find_reader(args.quick)
     path = sorted(data_path("data", "pictures").glob("*.jpg"))[0]
-    tile = load(path).pixels
-    height, width = tile.shape[:2]
-    pixels = np.pad(tile, ((0, 3000 - height), (0, 4000 - width), (0, 0)), mode="symmetric")
+    width, height = args.frame
+    tile = load(path).pixels[:height, :width]
+    pixels = np.pad(tile, ((0, height - tile.shape[0]), (0, width - tile.shape[1]), (0, 0)), mode="symmetric")
     plan = joint(regions=tuple(args.grid), bands=6)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    started = time.perf_counter()
-    why = explain(pixels, reader=reader, parts=plan, most=args.most, receipt=not args.bare)
-    wall, peak = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    share = sum((b[2] - b[0]) * (b[3] - b[1]) for b in why.read_boxes.tolist()) / 12e6
-    return (f"4000 x 3000 px, {len(why.read_boxes)} crops of {reader.crop} px ({share:.1%} of the picture) in "
-            f"{len(plan)} parts{'' if args.bare else ' with receipt'}, one thread: {wall:.1f} s wall, "
+    walls = []
+    for _ in range(args.rounds):
+        started = time.perf_counter()
+        why = explain(pixels, reader=reader, parts=plan, most=args.most, receipt=not args.bare)
+        walls.append(time.perf_counter() - started)
+    wall, peak = median(walls), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    share = sum((b[2] - b[0]) * (b[3] - b[1]) for b in why.read_boxes.tolist()) / (width * height)
+    return (f"{width} x {height} px, {len(why.read_boxes)} crops of {reader.crop} px ({share:.1%} of the picture) in "
+            f"{len(plan)} parts{'' if args.bare else ' with receipt'}, {args.threads} thread(s): {wall:.1f} s wall, "
             f"peak {peak:.0f} MB ({before:.0f} MB before), verdict {why.receipt and why.receipt.verdict}")
 
 
@@ -147,10 +151,11 @@ if __name__ == "__main__":
     parser.add_argument("--side", type=int, default=128, choices=(128, 256), help="side of the picture, px")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--long", type=int, default=40, help="permutations of the reference")
-    parser.add_argument("--twelve", action="store_true", help="a picture of 12 megapixels instead")
-    parser.add_argument("--most", type=int, default=8, help="crops of it, with --twelve")
+    parser.add_argument("--frame", type=int, nargs=2, metavar=("W", "H"), help="wall time of a picture of this size instead")
+    parser.add_argument("--most", type=int, default=8, help="crops of it, with --frame")
+    parser.add_argument("--threads", type=int, default=1, help="with --frame")
     parser.add_argument("--grid", type=int, nargs=2, default=(4, 4), help="regions of it: rows, columns")
-    parser.add_argument("--bare", action="store_true", help="no receipt, with --twelve")
-    torch.set_num_threads(1)
+    parser.add_argument("--bare", action="store_true", help="no receipt, with --frame")
     arguments = parser.parse_args()
-    print(twelve(arguments) if arguments.twelve else report(compare(arguments), arguments))
+    torch.set_num_threads(arguments.threads if arguments.frame else 1)
+    print(framed(arguments) if arguments.frame else report(compare(arguments), arguments))

@@ -9,7 +9,6 @@ untouched and as JPEG 75. Its figures stand beside those of the same training ju
 """
 
 import argparse
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ import torch
 from variants import learn
 
 from deepnb.batches import Recipe
+from deepnb.core import sha256_hex
 from deepnb.corpus import Corpus, Item, load_corpus, made_by_network
 from deepnb.damage import TREATMENTS, damaged
 from deepnb.release import checkpoint_reader
@@ -27,7 +27,7 @@ NAME = "short, outer fold"
 
 def held(key: str, *, parts: int = 4, seed: int = 0) -> bool:
     "Whether a lineage, a source or a photograph is left out"
-    return int(hashlib.sha256(f"{seed}:{key}".encode()).hexdigest(), 16) % parts == 0
+    return int(sha256_hex(f"{seed}:{key}".encode()), 16) % parts == 0
 
 
 def side(item: Item) -> str:

@@ -21,13 +21,8 @@ def ring_power(pixels: np.ndarray) -> np.ndarray:
     planes = np.moveaxis(pixels.astype(np.float64) / 255, -1, 0)
     planes -= planes.mean((1, 2), keepdims=True)
     power = (np.abs(np.fft.rfft2(planes / max(planes.std(), 1e-3), norm="ortho")) ** 2).mean(0)
-    ring = np.minimum((frequencies(*power_size(planes)) / 0.5**0.5 * RINGS).astype(int), RINGS - 1)
+    ring = np.minimum((frequencies(*planes.shape[1:]) / 0.5**0.5 * RINGS).astype(int), RINGS - 1)
     return np.log([power[ring == k].mean() for k in range(RINGS)])
-
-
-def power_size(planes: np.ndarray) -> tuple[int, int]:
-    "Height and width of planes (C, h, w)"
-    return planes.shape[1], planes.shape[2]
 
 
 def main():

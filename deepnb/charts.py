@@ -157,7 +157,7 @@ def _colors(explanation: Explanation, *, style: str):
 # %% ../nbs/51_charts.ipynb #ab345cbc
 def _band_names(explanation: Explanation) -> list[str]:
     "The name of each band, without the region before it"
-    named = {part.band: part.name.rpartition(", ")[2] for part in explanation.parts if part.band is not None}
+    named = {part.band: part.halves[1] for part in explanation.parts if part.band is not None}
     return [named[band] for band in sorted(named)]
 
 

@@ -197,7 +197,7 @@ def _draw_text(explanation):
             print(f"    {low:.3f} to {high:.3f}  {value:>+7.3f}")
     elif len(explanation.by_band()):
         print("  By frequency band, in logits:")
-        named = {part.band: part.name.rpartition(", ")[2] for part in explanation.parts}
+        named = {part.band: part.halves[1] for part in explanation.parts}
         for band, value in enumerate(explanation.by_band()):
             print(f"    {named[band]:34}  {value:>+7.3f}")
 

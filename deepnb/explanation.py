@@ -173,13 +173,13 @@ def _place(part: Part, size) -> str:  # where a region lies, for people
     column = "left" if across < 0.42 else "right" if across > 0.58 else ""
     row = "upper" if down < 0.42 else "lower" if down > 0.58 else ""
     where = f"{row} {column}".strip() or "middle"
-    region = part.name.split(", ")[0]
+    region = part.halves[0]
     return f"{region} ({where})" if region.startswith("row ") else region
 
 
 def _waves(part: Part) -> str:
     if part.frequency is None:  # directions, peaks, cosines of blocks
-        return part.name.rpartition(", ")[2]
+        return part.halves[1]
     low, high = part.frequency
     if low == 0:
         return f"waves longer than {1 / high:.0f} pixels"

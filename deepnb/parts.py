@@ -12,7 +12,7 @@ import numpy as np
 
 from .core import Limits, PictureError, choice_error, require
 from .places import PartsError, Regions, lassoed, masked
-from .waves import EDGES, Bands, Blocks, Rings, way
+from .waves import EDGES, Bands, Rings, way
 
 # %% ../nbs/07_parts.ipynb #d2c11f97
 @dataclass(frozen=True)
@@ -229,10 +229,11 @@ def split(
     size = size or crop
     plan.check(size)
     boxes = [(0, 0, size[1], size[0])] * len(gradient) if boxes is None else np.asarray(boxes).tolist()
-    if plan.bands and not plan.regions and not isinstance(plan.bands, Blocks):
-        return plan.bands.energies(gradient, difference)
     values = np.zeros(plan.shape)
     for slope, change, box in zip(gradient, difference, boxes, strict=True):
+        if plan.bands and not plan.regions:  # there is a short way
+            values[0] += plan.bands.energies(slope, change, origin=box[:2])
+            continue
         apart = plan.bands.transform(change, origin=box[:2]) if plan.bands else None
         for band in range(plan.shape[1]):
             wave = plan.bands.wave(apart, band, size=crop) if plan.bands else change

@@ -117,7 +117,7 @@ class Profile:
         for k, part in enumerate(self.parts):
             if getattr(part, key) is not None:
                 groups.setdefault(getattr(part, key), []).append(k)
-        names = [_short(self.parts[groups[number][0]], key) for number in sorted(groups)]
+        names = [self.parts[groups[number][0]].halves[key == "band"] for number in sorted(groups)]
         sums = [self.table[:, groups[number]].sum(1) for number in sorted(groups)]
         sums = np.stack(sums, 1) if sums else np.zeros((self.n, 0))
         return _means(sums, self.group, names, self.seed, self.draws)
@@ -130,11 +130,6 @@ class Profile:
         head = (f"Mean explanation of “{self.score_name}” over {drawn}: {total.values[0]:+.3f} "
                 f"[{total.low[0]:+.3f} {total.high[0]:+.3f}] logits in all; {receipts}.")
         return f"{head}\n{self.by_band() if self.by_band().names else self.by_region()}"
-
-
-def _short(part: Part, key: str) -> str:  # "row 1 column 2, 0.1-0.2 cycles/px": the half that is meant
-    region, _, band = part.name.partition(", ")
-    return part.name if part.region is None or part.band is None else band if key == "band" else region
 
 # %% ../nbs/45_profiles.ipynb #01d3f458
 def _asked(one: Explanation) -> dict[str, str]:  # what has to be the same, in words

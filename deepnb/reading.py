@@ -10,7 +10,7 @@ __all__ = ['THUMBNAIL_SIDE', 'PictureRecord', 'ReaderRecord', 'record_picture', 
 # %% ../nbs/07_reading.ipynb #f2cfa7c8
 import html
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -163,7 +163,7 @@ class Reading(Value):
     def to_line(self) -> str:
         "The one-line JSON that `deepnb read --json` prints; large arrays are left out"
         return json_line({
-            "picture": _picture_line(self.picture), "verdict": self.verdict, "score": self.score,
+            "picture": _brief(self.picture), "verdict": self.verdict, "score": self.score,
             "probability": self.probability,
             "false_alarm": {"k": self.false_alarm.k, "n": self.false_alarm.n, "upper95": self.false_alarm.upper95},
             "sources": [{"name": s.name, "probability": s.probability} for s in self.sources],
@@ -171,7 +171,7 @@ class Reading(Value):
             "hyperparameters": {e.field: _estimate_line(e) for e in self.hyperparameters},
             "fingerprint": {"embedding": [float(f"{number:.6g}") for number in self.embedding]},
             "scope": [{"code": note.code, "message": note.message} for note in self.scope],
-            "sentence": self.sentence, "reader": _reader_line(self.reader), "seconds": round(self.seconds, 3),
+            "sentence": self.sentence, "reader": _brief(self.reader), "seconds": round(self.seconds, 3),
         })
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
@@ -183,12 +183,8 @@ class Reading(Value):
         return _table_bundle(f"Reading of {self.picture.name}", rows)
 
 # %% ../nbs/07_reading.ipynb #31a5fb04
-def _picture_line(picture: PictureRecord) -> dict:
-    return {name: getattr(picture, name) for name in ("name", "sha256", "width", "height", "format")}
-
-
-def _reader_line(reader: ReaderRecord | None) -> dict | None:
-    return reader and {name: getattr(reader, name) for name in ("name", "version", "sha256")}
+def _brief(record: PictureRecord | ReaderRecord | None) -> dict | None:
+    return record and {f.name: getattr(record, f.name) for f in fields(record) if f.name not in ("notes", "thumbnail")}
 
 
 def _estimate_line(estimate: Estimate) -> dict:
@@ -223,6 +219,12 @@ class Part(Value):
     band: int | None = None
     box: tuple[float, ...] | None = None  # left, top, right, bottom
     frequency: tuple[float, ...] | None = None  # low, high
+
+    @property
+    def halves(self) -> tuple[str, str]:
+        "The names of its region and of its band, empty where it has none; `name` joins them with a comma"
+        cut = self.name.rfind(", ") if None not in (self.region, self.band) else len(self.name) * (self.band is None)
+        return self.name[:cut], self.name[cut:].removeprefix(", ")
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,26 +312,23 @@ class Explanation(Value):
                 covered[part.region] |= bool(read)
         return covered
 
+    def _rows(self) -> list[dict]:
+        told = zip(self.parts, self.values, strict=True)
+        return [{"region": p.region, "band": p.band, "box": p.box, "frequency": p.frequency, "value": float(v)} for p, v in told]
+
     def to_frame(self):
         "A pandas table, one row a part, largest value first"
         import pandas as pd
 
-        rows = [
-            {"part": p.name, "region": p.region, "band": p.band, "box": p.box, "frequency": p.frequency,
-             "value": float(value), "covered": bool(read)}
-            for p, value, read in zip(self.parts, self.values, self.covered, strict=True)
-        ]
+        told = zip(self.parts, self._rows(), self.covered, strict=True)
+        rows = [{"part": part.name, **row, "covered": bool(read)} for part, row, read in told]
         return pd.DataFrame(rows).sort_values("value", ascending=False, key=abs, ignore_index=True)
 
     def to_line(self) -> str:
         "The one-line JSON that `deepnb explain --json` prints"
-        parts = [
-            {"region": p.region, "band": p.band, "box": p.box, "frequency": p.frequency, "value": float(value)}
-            for p, value in zip(self.parts, self.values, strict=True)
-        ]
         return json_line({
-            "picture": _picture_line(self.picture), "score_name": self.score_name, "score": self.score,
-            "baseline_score": self.baseline_score, "convergence_delta": self.convergence_delta, "parts": parts,
+            "picture": _brief(self.picture), "score_name": self.score_name, "score": self.score,
+            "baseline_score": self.baseline_score, "convergence_delta": self.convergence_delta, "parts": self._rows(),
             "by_region": self.by_region().tolist(), "by_band": self.by_band().tolist(),
             "receipt": self.receipt and plain(self.receipt), "sentence": self.sentence,
         })
@@ -358,8 +357,8 @@ class Comparison(Value):
     def to_line(self) -> str:
         "The one-line JSON that `deepnb compare --json` prints"
         return json_line({
-            "a": _picture_line(self.a), "b": _picture_line(self.b), "same_source": self.probability, "score": self.score,
-            "verdict": self.verdict, "sentence": self.sentence, "reader": _reader_line(self.reader),
+            "a": _brief(self.a), "b": _brief(self.b), "same_source": self.probability, "score": self.score,
+            "verdict": self.verdict, "sentence": self.sentence, "reader": _brief(self.reader),
         })
 
 
@@ -386,8 +385,8 @@ class Stress(Value):
     def to_line(self) -> str:
         "The one-line JSON that `deepnb stress --json` prints"
         return json_line({
-            "picture": self.picture and _picture_line(self.picture), "steps": [plain(step) for step in self.steps],
-            "holds": self.holds, "sentence": self.sentence, "reader": _reader_line(self.reader),
+            "picture": _brief(self.picture), "steps": [plain(step) for step in self.steps],
+            "holds": self.holds, "sentence": self.sentence, "reader": _brief(self.reader),
         })
 
     def to_frame(self):

@@ -6,6 +6,7 @@
 __all__ = ['EDGES', 'RINGS', 'WAYS', 'Bands', 'Rings', 'octave_edges', 'Sectors', 'Lattice', 'Blocks', 'way']
 
 # %% ../nbs/06_waves.ipynb #e72dd215
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,23 +17,22 @@ from .places import PartsError, step
 from .spectrum import frequencies
 
 # %% ../nbs/06_waves.ipynb #d2c673e3
-@dataclass(frozen=True)
-class Bands:
+class Bands(ABC):
     "In which waves: what every way of cutting frequency offers; its weights sum to 1 everywhere"
 
     @property
+    @abstractmethod
     def names(self) -> tuple[str, ...]:
         "One name a band"
-        raise NotImplementedError
 
     @property
     def ranges(self) -> tuple[tuple[float, float] | None, ...]:
         "Lowest and highest frequency of each band in cycles per pixel; None where that is not what parts them"
         return (None,) * len(self.names)
 
+    @abstractmethod
     def weight(self, band: int, size: tuple[int, int]) -> np.ndarray:  # (h, w // 2 + 1) float32 in [0, 1]
         "The weight of one band at each cell of the `rfft2` of a picture of `size` (height, width)"
-        raise NotImplementedError
 
     def weights(self, size: tuple[int, int]) -> np.ndarray:  # (B, h, w // 2 + 1) float32
         "The weights of all bands"
@@ -47,7 +47,7 @@ class Bands:
         made = np.fft.irfft2(transformed * self.weight(band, size), s=size, norm="ortho")
         return made.astype(np.float32)
 
-    def energies(self, slope: np.ndarray, change: np.ndarray) -> np.ndarray:  # (B,) float64
+    def energies(self, slope: np.ndarray, change: np.ndarray, *, origin=(0, 0)) -> np.ndarray:  # (B,) float64
         "The inner products of planes `slope` with each band of `change`, both (..., h, w): by Parseval, no way back"
         height, width = change.shape[-2:]
         a, b = (np.fft.rfft2(planes, norm="ortho").reshape(-1, height, width // 2 + 1) for planes in (slope, change))
@@ -227,9 +227,9 @@ class Blocks(Bands):
         planes = blocks.reshape(*blocks.shape[:-4], blocks.shape[-4] * 8, blocks.shape[-2] * 8)
         return planes[..., top : top + size[0], left : left + size[1]].astype(np.float32)
 
-    def energies(self, slope: np.ndarray, change: np.ndarray) -> np.ndarray:
+    def energies(self, slope: np.ndarray, change: np.ndarray, *, origin=(0, 0)) -> np.ndarray:
         "See `Bands`; the long way"
-        apart, size = self.transform(change), change.shape[-2:]
+        apart, size = self.transform(change, origin=origin), change.shape[-2:]
         return np.array([np.vdot(slope, self.wave(apart, k, size=size)) for k in range(len(self.names))], np.float64)
 
 # %% ../nbs/06_waves.ipynb #33b2c065
