@@ -88,7 +88,7 @@ def pooled(game, pixels: np.ndarray) -> np.ndarray:
     "A value for each pixel (N, 3, h, w) summed over each region, dealt out to its bands by energy, (K,)"
     sums = np.zeros(game.plan.shape[0])
     for one, box in zip(pixels, game.boxes.tolist(), strict=True):
-        sums += np.einsum("rhw,hw->r", game.plan.regions.weights(game.size, window=tuple(box)), one.sum(0))
+        sums += game.plan.regions.sums(one.sum(0), size=game.size, window=tuple(box))
     energy = game.energy().reshape(game.plan.shape)
     return (sums[:, None] * energy / np.maximum(energy.sum(1, keepdims=True), 1e-12)).ravel()
 
