@@ -1,4 +1,4 @@
-"""Explain networks that learned planted cues, by every method, and write what page 44_planted judges
+"""Explain networks that learned planted cues, by every method, and write what pages 45_rule and 46_trials judge
 
     python benchmarks/planted.py OUT.csv [--corpus FOLDER] [--explained 40] [--steps 1000] [--cases peak grid]
 
@@ -24,19 +24,19 @@ from deepnb.methods import METHODS
 from deepnb.parts import bands, joint, regions
 from deepnb.planted import (
     CASES,
+    RECEIPT,
     SIDE,
     SURE,
     WaveScore,
-    judged_networks,
     measures,
     owed,
     plant,
-    planted_tables,
     read_planted,
     windowed_wave,
     write_planted,
 )  # fmt: skip
 from deepnb.receipts import randomized, receipt
+from deepnb.trials import judged_networks, planted_tables
 
 KINDS = ("camera", "dataset_real")  # photographs by cameras, and from the web
 PLAN, WHERE = joint((4, 4)), regions((4, 4))
@@ -117,14 +117,14 @@ def learned(case: str, known: list[np.ndarray], *, steps: int, pairs: int = 12) 
 def line(case: str, picture: int, planted, logit: float, method: str, **found) -> dict:
     detail = " ".join(filter(None, ((cue.way or cue.kind) for cue in planted.cues[:1])))
     return {"case": case, "picture": picture, "label": int(bool(planted.cues)), "score": logit, "detail": detail,
-            "method": method, "verdict": "", **found}  # fmt: skip
+            "method": method, **found}  # fmt: skip
 
 
 def judged(values, planted, plan, check, *, gap: float = float("nan")) -> dict:
-    "What one explanation is worth: measures, gain, gap (share of the change of score) and verdict"
-    gain = check.insertion_auc - check.deletion_auc if check.insertion_auc is not None else float("nan")
+    "What one explanation is worth: measures, gap (share of the change of score), and what its receipt measured"
+    told = {name: getattr(check, name) for name in RECEIPT}
     return {**measures(values, planted.truth(plan), planted.decoy(plan), shape=plan.shape),
-            "gain": gain, "gap": gap, "verdict": check.verdict}  # fmt: skip
+            "gap": gap, **{name: float("nan") if value is None else value for name, value in told.items()}}  # fmt: skip
 
 
 def game_of(net, pixels, plan) -> tuple[Coalitions, tuple[float, float]]:
@@ -148,26 +148,40 @@ def outsiders(net, planted, k: int) -> dict:
     return {"pixels, absolute": (pooled, WHERE), "random map": (chance, PLAN)}
 
 
-def explained(case: str, net, k: int, planted, logit: float) -> list[dict]:
-    "A row for each method"
-    rows, kept = [], {}
+SCALED = ("shuffled, rescaled", "regions moved", "bands moved", "another patch")
+
+
+def wrong_ones(own, shuffled, other, k: int) -> dict:
+    "Values that are wrong by construction: of a shuffled network, moved to other parts, of another patch"
+    rows, columns = PLAN.shape
+    table, rng = own.reshape(rows, columns), seeded(k, "moved")
+    found = {"shuffled": shuffled, "shuffled, rescaled": shuffled,
+             "regions moved": np.roll(table, rng.integers(1, rows), 0).ravel(),
+             "bands moved": np.roll(table, rng.integers(1, columns), 1).ravel()}  # fmt: skip
+    return found if other is None else found | {"another patch": other}
+
+
+def explained(case: str, net, k: int, planted, logit: float, other) -> tuple[list[dict], np.ndarray]:
+    "A row for each method, and for each wrong explanation; `other`: the values of another patch, or None"
+    rows, own = [], None
     for method, asked in ASKED.items():
         ask = {"parts": PLAN, "layer": net[6] if method == "grad_cam" else None} | asked
-        why = kept[method] = explain(planted.pixels, score=net, method=method, baselines="near", **ask)
+        why = explain(planted.pixels, score=net, method=method, baselines="near", **ask)
+        own = why.values if method == "integrated_gradients" else own
         gap = abs(why.convergence_delta / (why.score - why.baseline_score)) if METHODS[method].complete else float("nan")
         rows.append(line(case, k, planted, logit, method, **judged(why.values, planted, ask["parts"], why.receipt, gap=gap)))
-    for method, (values, plan) in outsiders(net, planted, k).items():
+    given = outsiders(net, planted, k)
+    shuffled = explain(planted.pixels, score=randomized(net, seed=k), parts=PLAN, baselines="near", receipt=False).values
+    given |= {name: (values, PLAN) for name, values in wrong_ones(own, shuffled, other, k).items()}
+    for method, (values, plan) in given.items():
         game, ends = game_of(net, planted.pixels, plan)
+        change, total = ends[1] - ends[0], values.sum()
+        if method in SCALED and abs(total) > 1e-9:  # so that the sum betrays nothing
+            values = values * (change / total)
         check = receipt(game, values, ends=ends, seed=k)
-        rows.append(line(case, k, planted, logit, method, **judged(values, planted, plan, check)))
-    shuffled = explain(planted.pixels, score=randomized(net, seed=k), parts=PLAN, baselines="near", receipt=False)
-    game, ends = game_of(net, planted.pixels, PLAN)
-    change, total = ends[1] - ends[0], shuffled.values.sum()
-    scaled = shuffled.values * (change / total if abs(total) > 1e-9 else 1.0)  # so that the sum betrays nothing
-    for method, values in (("shuffled", shuffled.values), ("shuffled, rescaled", scaled)):
-        check = receipt(game, values, ends=ends, convergence_delta=float(values.sum() - change), seed=0)
-        rows.append(line(case, k, planted, logit, method, **judged(values, planted, PLAN, check)))
-    return rows
+        gap = abs(total - change) / abs(change) if method == "shuffled" else float("nan")
+        rows.append(line(case, k, planted, logit, method, **judged(values, planted, plan, check, gap=gap)))
+    return rows, own
 
 
 def linear(photos: list[np.ndarray]) -> list[dict]:
@@ -202,8 +216,10 @@ def judge(case: str, known, asked, *, steps: int, most: int) -> list[dict]:
             if positive and logit >= SURE:
                 sure.append((k, planted, logit))
     print(f"{case}: {len(sure)} of {len(asked)} sure", flush=True)
+    other = None
     for k, planted, logit in sure[:most]:
-        rows += explained(case, net, k, planted, logit)
+        more, other = explained(case, net, k, planted, logit, other)
+        rows += more
     return rows
 
 

@@ -150,7 +150,16 @@ class Coalitions:
         if not len(masks):
             return masks.new_zeros(0)
         with torch.set_grad_enabled(masks.requires_grad):
-            return torch.stack([self.of(self.pictures(mask)).mean() for mask in masks])
+            return torch.cat([self._asked(some) for some in masks.split(self.together)])
+
+    @property
+    def together(self) -> int:
+        "How many coalitions go through the score in one pass, at least one"
+        return max(1, TOGETHER // (len(self.inputs) * self.inputs.shape[2] * self.inputs.shape[3]))
+
+    def _asked(self, masks: Tensor) -> Tensor:
+        made = torch.stack([self.pictures(mask) for mask in masks])
+        return self.of(made.flatten(0, 1)).reshape(len(masks), -1).mean(1)
 
     def energy(self) -> np.ndarray:  # (K,) float64
         "The squares of each part, summed over pixels"

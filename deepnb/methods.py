@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .coalitions import Coalitions, ScoreError, chunks, two_ended
+from .coalitions import TOGETHER, Coalitions, ScoreError, chunks, two_ended
 from .parts import PartsError, split
 
 # %% ../nbs/41_methods.ipynb #2215dc42
@@ -73,12 +73,16 @@ def _averaged(name: str, game: Coalitions, attribute) -> tuple[np.ndarray, Any]:
     return _split(game, torch.cat(pieces))
 
 
+def _batch(x: Tensor) -> int:  # points of the path of all crops that go through the score together
+    return max(len(x), TOGETHER // (x.shape[2] * x.shape[3]))
+
+
 def _integrated_gradients(game: Coalitions, settings: Settings) -> tuple[np.ndarray, Any]:
     from captum.attr import IntegratedGradients
 
     method = IntegratedGradients(game.score, multiply_by_inputs=False)
     return _averaged("integrated_gradients", game, lambda x, start: method.attribute(
-        x, baselines=start, n_steps=settings.n_steps, method="gausslegendre", internal_batch_size=len(x)))
+        x, baselines=start, n_steps=settings.n_steps, method="gausslegendre", internal_batch_size=_batch(x)))
 
 
 NOISE = 2 / 255  # standard deviation, two gray levels: below what an eye sees
@@ -118,7 +122,7 @@ def _noise_tunnel(game: Coalitions, settings: Settings) -> tuple[np.ndarray, Any
            "n_steps": settings.n_steps, "method": "gausslegendre"}
     with _seeded(settings.seed):
         return _averaged("noise_tunnel", game, lambda x, start: method.attribute(
-            x, baselines=start, internal_batch_size=len(x), **ask))
+            x, baselines=start, internal_batch_size=_batch(x), **ask))
 
 # %% ../nbs/41_methods.ipynb #e00a08f5
 class _Row(nn.Module):  # a score as a module that gives (N,), for hooks
@@ -179,12 +183,12 @@ def _grad_cam(game: Coalitions, settings: Settings) -> tuple[np.ndarray, Any]:
 
 # %% ../nbs/41_methods.ipynb #d6ed1885
 def _captum(name: str, game: Coalitions, *, shape=None, **arguments) -> Tensor:  # (1, *shape)
-    # a Captum method over the coefficients of the parts; one coalition at a time is fastest on a CPU
+    # a Captum method over the coefficients of the parts
     import captum.attr
 
     ones = torch.ones(1, *(shape or (len(game.plan),)))
     method = getattr(captum.attr, name)(lambda masks: game(masks.reshape(len(masks), -1)).cpu())
-    return method.attribute(ones, baselines=torch.zeros_like(ones), perturbations_per_eval=1, **arguments)
+    return method.attribute(ones, baselines=torch.zeros_like(ones), perturbations_per_eval=game.together, **arguments)
 
 
 def _shapley_sampling(game: Coalitions, settings: Settings) -> tuple[np.ndarray, Any]:

@@ -76,11 +76,12 @@ class Reader:
         device: str = "cpu",
         sha256: str = "",
         references: References | None = None,
+        randomized: dict[str, float] | None = None,  # by score: likeness of explanations to those of shuffled weights
     ):
         self.device = pick_device(device)
         self.trained = network.eval().requires_grad_(False)  # what `save` writes
         self.network = folded(network).to(self.device, memory_format=torch.channels_last)
-        self.settings, self.sha256, self.references = settings, sha256, references
+        self.settings, self.sha256, self.references, self.randomized = settings, sha256, references, randomized or {}
 
     @property
     def name(self) -> str:
@@ -180,13 +181,13 @@ class Reader:
 
     def save(self, folder: str | Path) -> Path:
         "Write weights (half precision), settings, references and `SHA256SUMS`; the folder"
-        return write_folder(Path(folder), self.trained, self.settings, self.references)
+        return write_folder(Path(folder), self.trained, self.settings, self.references, self.randomized)
 
     @classmethod
     def load(cls, name: str | Path = "default", *, device: str = "auto") -> "Reader":
         "A reader by name (see `list_readers`) or from a folder. Raises `WeightsError` or `ChoiceError`"
-        network, settings, references, sha256 = read_folder(reader_folder(name))
-        return cls(network, settings, device=device, sha256=sha256, references=references)
+        network, settings, references, randomized, sha256 = read_folder(reader_folder(name))
+        return cls(network, settings, device=device, sha256=sha256, references=references, randomized=randomized)
 
 # %% ../nbs/26_reader.ipynb #5c4c0ddb
 def _score(reader: Reader, name: str, against: str | None) -> Callable[[Tensor], Tensor]:
@@ -373,7 +374,8 @@ def _calibrated(reader: Reader, pictures: list[Picture], most: float) -> Reader:
 
 def _rebuilt(reader: Reader, network: TraceNetwork, settings: ReaderSettings) -> Reader:
     sha = sha256_hex(settings_text(settings).encode())
-    return Reader(network, settings, device=reader.device, sha256=sha, references=reader.references)
+    held = {"references": reader.references, "randomized": reader.randomized}
+    return Reader(network, settings, device=reader.device, sha256=sha, **held)
 
 
 def _needed(reader: Reader) -> References:

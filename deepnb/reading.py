@@ -231,9 +231,9 @@ class Part(Value):
 class Receipt(Value):
     """Whether an explanation tells the truth about the score, and the measurements behind that.
 
-    `deletion_auc`, `insertion_auc`: area under the score curve as parts are taken away or put back in the explanation's
-    order; `random_auc`, `energy_auc`: the same for a random order and for the order of energy. `agreement` correlation of two
-    estimators, `randomized` with the explanation of a reader with random weights, `jpeg90` after JPEG 90; None: not measured.
+    `deletion_auc`, `insertion_auc`: area under the score curve as parts go or come back in the explanation's order; `random_auc`,
+    `energy_auc`, `radius_auc`: insertion in a random order, by energy, from low waves to high. `band_agreement`, `region_agreement`:
+    correlation of two estimators, `randomized` with a reader of random weights, `jpeg90` after JPEG 90; None: not measured.
     `infidelity`: what the values miss when random parts go (0 nothing, 1 all); `max_sensitivity`: their change by a grey level.
     """
 
@@ -243,7 +243,9 @@ class Receipt(Value):
     insertion_auc: float | None = None
     random_auc: float | None = None
     energy_auc: float | None = None
-    agreement: float | None = None
+    radius_auc: float | None = None
+    band_agreement: float | None = None
+    region_agreement: float | None = None
     randomized: float | None = None
     jpeg90: float | None = None
     infidelity: float | None = None

@@ -338,7 +338,8 @@ def _why_section(explanation: Explanation | None) -> _Markup | None:
         rows = [
             ("Not accounted for", receipt.convergence_delta), ("Deletion", receipt.deletion_auc),
             ("Insertion", receipt.insertion_auc), ("Random order", receipt.random_auc), ("Order of energy", receipt.energy_auc),
-            ("Agreement of two estimators", receipt.agreement), ("With random weights", receipt.randomized),
+            ("Order of radius", receipt.radius_auc), ("Agreement on bands", receipt.band_agreement),
+            ("Agreement on regions", receipt.region_agreement), ("With random weights", receipt.randomized),
             ("After JPEG 90", receipt.jpeg90), ("Infidelity", receipt.infidelity),
             ("Change for one grey level", receipt.max_sensitivity),
         ]

@@ -185,7 +185,9 @@ def sample_explanation(
         insertion_auc=0.83 if trusted else 0.5,
         random_auc=0.5,
         energy_auc=0.42,
-        agreement=0.91 if trusted else 0.1,
+        radius_auc=0.47,
+        band_agreement=0.91 if trusted else 0.1,
+        region_agreement=0.95 if trusted else 0.2,
         randomized=0.05,
         jpeg90=0.8 if trusted else 0.2,
         reasons=()
