@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .core import data_path
+from .core import data_path, sha256_hex
 from .means import FEWEST, Contrast, Profile, ProfileError, refuse_difference
 from .parts import bands
 from .reading import Explanation, Part
@@ -20,10 +20,15 @@ from .reading import Explanation, Part
 # %% ../nbs/45_profiles.ipynb #01d3f458
 def _asked(one: Explanation) -> dict[str, str]:  # what has to be the same, in words
     reader = one.reader and f"{one.reader.name} {one.reader.version} ({one.reader.sha256[:8]})"
-    grid = None if one.grid else [part.box for part in one.parts if part.box]  # boxes of a grid follow the size
-    plan = "; ".join(part.name for part in one.parts) + (f"; {grid}" if grid else "")
+    boxes = None if one.grid else [part.box for part in one.parts if part.box]  # boxes of a grid follow the size
+    shapes = f"{sha256_hex(one.areas.tobytes())[:8]}, {one.areas.shape}" if one.areas.size else None
+    plan = _plan([part.name for part in one.parts], edges=one.edges, boxes=boxes, shapes=shapes)
     return {"score": one.score_name, "reader": reader or "none", "method": one.method, "baselines": one.baselines,
             "parts": plan}
+
+
+def _plan(names: Sequence[str], **more) -> str:  # names are rounded, and two regions of one name and box may differ in shape
+    return "; ".join([*names, *(f"{what} {told}" for what, told in more.items() if told)])
 
 
 def profile(
@@ -89,7 +94,7 @@ def _banded(rows: list[dict], draws: int) -> Profile:  # of sums by band
     table = np.array([[float(row[name]) for name in columns] for row in rows])
     held = float(np.mean([row["verdict"] == "explains" for row in rows]))
     asked = {"score": "generated", "reader": rows[0]["reader"], "method": "integrated_gradients", "baselines": "near",
-             "parts": "; ".join(plan.names)}
+             "parts": _plan(plan.names, edges=plan.bands.edges)}
     found = [row["group"] for row in rows]
     groups = found if len(set(found)) >= FEWEST else None
     return Profile.of(table, parts=parts, asked=asked, groups=groups, draws=draws, held=held, edges=plan.bands.edges)

@@ -14,7 +14,7 @@ pytest.importorskip("captum")
 from deepnb.core import DeepnbError, ProtocolError, data_path, seeded  # noqa: E402
 from deepnb.explanation import explain  # noqa: E402
 from deepnb.means import FEWEST, Contrast, Means, Profile, ProfileError  # noqa: E402
-from deepnb.parts import bands, joint  # noqa: E402
+from deepnb.parts import bands, joint, regions  # noqa: E402
 from deepnb.profiles import contrast, profile, read_profiles  # noqa: E402
 from deepnb.reading import Explanation, Part, PictureRecord, ReaderRecord, Receipt  # noqa: E402
 from deepnb.verdicts import (  # noqa: E402
@@ -202,6 +202,48 @@ def test_boxes_of_one_name_in_different_places_are_different_parts():
     assert profile(grids * 3).n == 6  # a grid follows the size of its picture
     with pytest.raises(ProfileError, match="parts"):
         profile([replace(one, grid=None) for one in grids] * 3)
+
+
+def shaped(plan, size=64, seed=0):
+    "An explanation of a drawn picture by regions of a plan"
+    pixels = np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype="uint8")
+    return explain(pixels, score=lambda x: 9 * x.mean((1, 2, 3)), parts=plan, receipt=False)
+
+
+def boxed_mask(hole):
+    "A mask that reaches all four sides, with a hole or without"
+    mask = np.zeros((64, 64), int)
+    mask[8:56, 8:56] = 1
+    mask[24:40, 24:40] = 0 if hole else 1
+    return regions(mask=mask)
+
+
+@pytest.mark.parametrize("one, other", [
+    (regions(lasso=[(8, 8), (56, 8), (56, 56), (8, 56)]), regions(lasso=[(8, 8), (56, 8), (56, 56), (40, 20), (8, 56)])),
+    (boxed_mask(False), boxed_mask(True)),
+])  # fmt: skip
+def test_regions_of_one_box_and_two_shapes_are_different_parts(one, other):
+    a, b = ([shaped(plan, seed=seed) for seed in range(5)] for plan in (one, other))
+    assert [part.box for part in a[0].parts] == [part.box for part in b[0].parts]
+    assert [part.name for part in a[0].parts] == [part.name for part in b[0].parts]
+    with pytest.raises(ProfileError, match="explanations differ in their parts .shapes"):
+        profile([*a, b[0]])
+    with pytest.raises(ProfileError, match="profiles differ in their parts .shapes"):
+        contrast(profile(a), profile(b))
+    assert profile([*a, shaped(one, seed=9)]).n == 6
+
+
+def test_bands_whose_borders_differ_under_one_name_are_different_parts():
+    one, other = ([shaped(bands(edges=edges), seed=seed) for seed in range(5)] for edges in ([0.2, 0.3001], [0.2, 0.3003]))
+    assert [part.name for part in one[0].parts] == [part.name for part in other[0].parts]
+    with pytest.raises(ProfileError, match="edges"):
+        profile([*one, other[0]])
+
+
+def test_bands_of_ones_own_are_those_of_the_profiles_that_ship():
+    own = profile([shaped(bands(6), seed=seed) for seed in range(5)], draws=50)
+    shipped = read_profiles(draws=10)["generated"]
+    assert dict(own.asked)["parts"] == dict(shipped.asked)["parts"] and own.edges == shipped.edges
 
 
 @pytest.mark.parametrize("given_, word", [
