@@ -115,7 +115,7 @@ def plot_profile(profile: Profile | Contrast, *, style: str = "light"):
     bands, regions, grid = profile.by_band(), profile.by_region(), sides[0].grid
     gray = any(side.held is not None and side.held < 0.5 for side in sides)
     has_bands, has_regions = bool(bands.names), bool(regions.names)
-    figure = blank_figure(9.8 if has_bands and has_regions else 5.8, 5.0, style=style)
+    figure = blank_figure(9.8 if has_bands and has_regions else 6.2, 5.0, style=style)
     places = iter(figure.add_gridspec(1, has_bands + has_regions))
     if has_bands:
         plot_means(bands, edges=sides[0].edges, gray=gray, ax=figure.add_subplot(next(places)), style=style)
@@ -149,8 +149,8 @@ def _title(profile: Profile | Contrast) -> list[str]:
     told = [f"{side.drawn}, {_held(side)}" for side in sides]
     if len(sides) == 1:
         return [f"Mean explanation of “{sides[0].score_name}”", told[0]]
-    return [f"Difference of two mean explanations of “{sides[0].score_name}”, first minus second",
-            f"First: {told[0]}", f"Second: {told[1]}"]
+    return [f"Difference of two mean explanations of “{sides[0].score_name}”",
+            f"First: {told[0]}", f"Minus second: {told[1]}"]
 
 
 def _held(side: Profile) -> str:

@@ -277,7 +277,7 @@ def test_the_title_says_of_what_and_of_how_many_and_how_many_receipts_hold():
     assert "no receipts" in figures.plot_profile(sample_profile(held=None))._suptitle.get_text()
     pair = Contrast.of(sample_profile(), sample_profile(seed=1, held=0.5, count=45))
     title = figures.plot_profile(pair)._suptitle.get_text()
-    assert "First: 30 pictures in 10 groups, 70 %" in title and "Second: 45 pictures in 15 groups, 50 %" in title
+    assert "First: 30 pictures in 10 groups, 70 %" in title and "Minus second: 45 pictures in 15 groups, 50 %" in title
 
 
 @pytest.mark.parametrize("held, gray", [(0.49, True), (0.5, False), (None, False)])
