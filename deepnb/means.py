@@ -229,6 +229,16 @@ class Contrast(Value):
         found = Means(names, a.values, a.low, a.high) - Means(names, b.values, b.low, b.high)
         return cls(a, b, found.values, found.low, found.high)
 
+    @property
+    def score_name(self) -> str:
+        "The score that both sides explain"
+        return self.a.score_name
+
+    @property
+    def drawn(self) -> str:
+        "How many pictures in how many groups on either side, in words"
+        return f"{self.a.drawn} less {self.b.drawn}"
+
     def by_band(self) -> Means:
         "Differences of the sums over regions"
         return self.a.by_band() - self.b.by_band()
@@ -244,8 +254,7 @@ class Contrast(Value):
     @property
     def sentence(self) -> str:
         "Of what, over how many on either side, and how much in all"
-        sides = f"{self.a.drawn} less {self.b.drawn}"
-        return f"Difference of two mean explanations of “{self.a.score_name}”, {sides}: {_in_all(self)}."
+        return f"Difference of two mean explanations of “{self.score_name}”, {self.drawn}: {_in_all(self)}."
 
     def __repr__(self) -> str:
         return _lines(self)
