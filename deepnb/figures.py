@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['beside_verdict', 'plot_verdict', 'plot_sources', 'plot_reading', 'plot_beside', 'plot_stress', 'alt_text',
            'figure_png', 'plot_fingerprint', 'plot_picture', 'plot_spectrum', 'plot_bands', 'plot_explanation',
-           'plot_matrix', 'plot_regions', 'receipt_words', 'shared_limits']
+           'plot_matrix', 'plot_regions', 'receipt_words', 'shared_limits', 'plot_means', 'plot_profile']
 
 # %% ../nbs/52_figures.ipynb #ca3371bb
 import textwrap
 
 import numpy as np
 
+from .averages import plot_means, plot_profile, profile_alt
 from deepnb.charts import (
     explanation_alt,
     plot_bands,
@@ -22,6 +23,7 @@ from deepnb.charts import (
     shared_limits,
 )
 from .core import choice_error
+from .means import Contrast, Profile
 from deepnb.panels import (
     blank_figure,
     dress,
@@ -38,6 +40,7 @@ from .reading import Comparison, Explanation, PictureRecord, Reading, Stress
 _all_ = [  # made on the pages below, wanted here as well
     "figure_png", "plot_fingerprint", "plot_picture", "plot_spectrum",
     "plot_bands", "plot_explanation", "plot_matrix", "plot_regions", "receipt_words", "shared_limits",
+    "plot_means", "plot_profile",
 ]
 
 # %% ../nbs/52_figures.ipynb #516f302a
@@ -162,10 +165,10 @@ def plot_stress(stress: Stress, *, ax=None, style: str = "light"):
 
 # %% ../nbs/52_figures.ipynb #b0888a06
 def alt_text(value) -> str:
-    "What the figure of this value shows, in words; for Reading, Explanation, PictureRecord, Comparison and Stress"
+    "What the figure of this value shows, in words; for any answer, a picture's record, a profile or a contrast"
     makers = {
         PictureRecord: lambda v: f"The picture {v.name}, {v.width} by {v.height} pixels.",
-        Reading: _reading_alt, Explanation: explanation_alt,
+        Reading: _reading_alt, Explanation: explanation_alt, Profile: profile_alt, Contrast: profile_alt,
         Comparison: lambda v: f"{v.a.name} beside {v.b.name}: {v.sentence}",
         Stress: lambda v: "Damaged copies: " + "; ".join(f"{s.name}: {s.probability:.2f}, {s.verdict.words}" for s in v.steps),
     }

@@ -334,23 +334,25 @@ def write_report(
 
 # %% ../nbs/60_notebook.ipynb #1e5b8a7e
 def answer_bundle(answer) -> dict:
-    "A reading or an explanation as HTML (figure with alt text, then words), PNG and plain text"
-    from deepnb.figures import alt_text, figure_png, plot_explanation, plot_reading
-    from deepnb.reading import Reading
+    "A reading, an explanation or what many have in common as HTML (figure with alt text, then words), PNG and plain text"
+    from deepnb.figures import alt_text, figure_png, plot_explanation, plot_profile, plot_reading
+    from deepnb.reading import Explanation, Reading
     from deepnb.widgets import Section, Still, still_copy
 
-    is_reading = isinstance(answer, Reading)
-    texts = _answer(answer) if is_reading else _reasons(answer)
-    figure = (plot_reading if is_reading else plot_explanation)(answer)
-    still = Still("answer", alt_text(answer), figure_png(figure))
-    title = answer.picture.name if is_reading else f"Why “{answer.score_name}”, {answer.picture.name}"
+    if isinstance(answer, Reading):
+        title, texts, draw = answer.picture.name, _answer(answer), plot_reading
+    elif isinstance(answer, Explanation):
+        title, texts, draw = f"Why “{answer.score_name}”, {answer.picture.name}", _reasons(answer), plot_explanation
+    else:  # a Profile or a Contrast
+        title, texts, draw = f"Why “{answer.score_name}”, {answer.drawn}", (answer.sentence,), plot_profile
+    still = Still("answer", alt_text(answer), figure_png(draw(answer)))
     bundle = still_copy((Section("answer", title, texts, ("answer",)),), (still,))
     bundle["text/html"] = bundle["text/html"].replace('class="dn-snap"', 'class="dn-shown"')
     return bundle
 
 
 def show_figures(shell=None) -> bool:
-    "Let the running notebook show readings and explanations as figures; True where there is one"
+    "Let the running notebook show readings, explanations and their profiles as figures; True where there is one"
     if shell is None:
         import sys
 
@@ -359,8 +361,8 @@ def show_figures(shell=None) -> bool:
     if not hasattr(shell, "kernel"):
         return False
     formatter = shell.display_formatter.mimebundle_formatter
-    for name in ("Reading", "Explanation"):
-        formatter.for_type_by_name("deepnb.reading", name, answer_bundle)
+    for name, module in (("Reading", "reading"), ("Explanation", "reading"), ("Profile", "means"), ("Contrast", "means")):
+        formatter.for_type_by_name(f"deepnb.{module}", name, answer_bundle)
     return True
 
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['THEMES', 'Theme', 'theme_named', 'diverging_map', 'blank_figure', 'panel_axes', 'dress', 'hide_axes', 'shorten',
            'figure_image', 'figure_png', 'fitting_size', 'draw_picture', 'outline', 'plot_picture', 'plot_fingerprint',
-           'plot_spectrum', 'color_bar', 'plot_map']
+           'plot_spectrum', 'color_bar', 'half_scale', 'signed', 'edge_words', 'name_places', 'plot_map']
 
 # %% ../nbs/50_panels.ipynb #b77bdd72
 import io
@@ -44,10 +44,14 @@ def theme_named(style: str) -> Theme:
 
 
 @cache
-def diverging_map(style: str = "light"):
-    "Colormap for signed values: blue below zero, orange above, the ground's own tone at zero"
+def diverging_map(style: str = "light", *, gray: bool = False):
+    "Colormap for signed values: blue below zero, orange above, the ground's own tone at zero; `gray`: not to be relied on"
     import seaborn as sns
+    from matplotlib.colors import LinearSegmentedColormap
 
+    if gray:
+        ends = ("#8b9099", "#ffffff", "#8b9099") if style == "light" else ("#8b9099", "#22262c", "#8b9099")
+        return LinearSegmentedColormap.from_list("distrusted", ends)
     return sns.diverging_palette(245, 35, s=88, l=52, center=theme_named(style).center, as_cmap=True)
 
 # %% ../nbs/50_panels.ipynb #6a7b10d3
@@ -212,6 +216,37 @@ def color_bar(ax, image, *, label: str, style: str):
     bar.ax.tick_params(colors=theme.soft, labelsize=7.5, length=2)
     bar.set_label(label, color=theme.soft, fontsize=8)
     return bar
+
+# %% ../nbs/50_panels.ipynb #44f44c3b
+def half_scale(values: np.ndarray) -> float:
+    "The half width of a scale symmetric about zero that holds all values"
+    return max(float(np.abs(values).max(initial=0)), 1e-9)
+
+
+def signed(value: float, digits: int = 2) -> str:
+    "A number with its sign, as typeset"
+    return f"{round(float(value), digits) + 0.0:+.{digits}f}".replace("-", "−")
+
+
+def edge_words(edges) -> list[str]:
+    "Borders of rings in cycles per pixel, as short text"
+    return [f"{edge:.3f}".rstrip("0").rstrip(".") if edge < 0.1 else f"{edge:.2f}".rstrip("0") for edge in edges]
+
+
+def name_places(ax, names, *, edges=None, what: str = "bands"):
+    "Name what stands at 0.5, 1.5 ...: rings by their `edges`, a few others by `names`, many by number, as `what`"
+    places = np.arange(len(names)) + 0.5
+    if edges:
+        step = -(-len(edges) // 13)
+        ax.set_xticks(range(0, len(edges), step), edge_words(edges[::step]))
+        ax.set_xlabel("cycles per pixel: coarse on the left, fine on the right")
+    elif len(names) > 8:
+        step = -(-len(names) // 12)
+        ax.set_xticks(places[::step], range(1, len(names) + 1, step))
+        ax.set_xlabel(f"{len(names)} {what}, from “{names[0]}” to “{names[-1]}”")
+    else:
+        turned = {"rotation": 25, "ha": "right", "fontsize": 7}
+        ax.set_xticks(places, [name.removeprefix("the ").replace("up-sampling", "") for name in names], **turned)
 
 # %% ../nbs/50_panels.ipynb #f0225fe4
 def plot_map(record: PictureRecord, values: np.ndarray, *, label: str, boxes=(), ax=None, style: str = "light"):

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 
+from deepnb.means import Profile
 from deepnb.reading import (
     Estimate,
     Explanation,
@@ -221,4 +222,32 @@ def sample_explanation(
         receipt,
         READER,
         seconds=2.1,
+    )
+
+
+def sample_profile(
+    *,
+    grid: tuple[int, int] = (4, 4),
+    bands: int = BANDS,
+    count: int = 30,
+    held: float | None = 0.7,
+    seed: int = 0,
+    unread: tuple[int, ...] = (5,),
+) -> Profile:
+    "The mean of drawn values: the two finest bands add in the lower half, the third takes away; `unread` regions add nothing"
+    why = sample_explanation(grid=grid, bands=bands, uncovered=unread)
+    rng = np.random.default_rng([7, seed])
+    below = np.repeat(np.arange(grid[0]) >= grid[0] // 2, grid[1])
+    true = 0.12 * below[:, None] * (np.arange(bands) >= bands - 2) - 0.05 * (np.arange(bands) == 2)
+    table = (true + rng.normal(0, 0.12, (count, *true.shape))).reshape(count, -1) * why.covered
+    return Profile.of(
+        table,
+        parts=why.parts,
+        asked={"score": why.score_name, "parts": "; ".join(part.name for part in why.parts)},
+        groups=[str(k // 3) for k in range(count)],
+        draws=200,
+        held=held,
+        covered=why.covered.astype(float),
+        grid=why.grid,
+        edges=why.edges,
     )

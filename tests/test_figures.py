@@ -2,15 +2,17 @@
 
 import dataclasses
 import io
+import re
 import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
-from samples import sample_explanation, sample_reading, sample_record, sample_refusal
+from samples import sample_explanation, sample_profile, sample_reading, sample_record, sample_refusal
 
-from deepnb import figures, panels
+from deepnb import averages, figures, panels
 from deepnb.core import ChoiceError
+from deepnb.means import Contrast, Means, Profile
 from deepnb.reading import Comparison, Stress, StressStep
 
 SHAPES = {
@@ -93,6 +95,8 @@ def test_a_panel_draws_on_the_axes_it_is_given():
         (figures.plot_regions, why),
         (figures.plot_bands, why),
         (figures.plot_matrix, why),
+        (figures.plot_means, sample_profile().by_band()),
+        (lambda regions, ax: averages.plot_grid(regions, (4, 4), ax=ax), sample_profile().by_region()),
     ):
         axes = Figure().add_subplot()
         assert draw(value, ax=axes) is axes
@@ -185,6 +189,141 @@ def test_alt_text_says_what_the_figure_shows():
     assert "512 by 384" in figures.alt_text(sample_record())
     with pytest.raises(ChoiceError):
         figures.alt_text("a picture")
+
+
+# Means of many --------------------------------------------------------------------------------------
+
+NUMBERS = r"[+−]\d+\.\d{2,4} \([+−]\d+\.\d{2,4} to [+−]\d+\.\d{2,4}\)"
+
+
+def parts_of(profile, kind):
+    "The profile by regions alone, or by bands alone"
+    key, other = ("region", {"band": None, "frequency": None}) if kind == "region" else ("band", {"region": None})
+    numbers = np.array([getattr(part, key) for part in profile.parts])
+    first = [int(np.flatnonzero(numbers == number)[0]) for number in np.unique(numbers)]
+    return Profile.of(
+        np.stack([profile.table[:, numbers == number].sum(1) for number in np.unique(numbers)], 1),
+        parts=[dataclasses.replace(profile.parts[k], name=profile.parts[k].halves[kind == "band"], **other) for k in first],
+        asked=dict(profile.asked),
+        grid=profile.grid if kind == "region" else None,
+        edges=profile.edges if kind == "band" else None,
+    )
+
+
+def is_filled(color, style="light"):
+    from matplotlib.colors import to_rgb
+
+    return np.abs(np.array(color[:3]) - to_rgb(panels.theme_named(style).ground)).max() > 0.1
+
+
+def panel_named(figure, word):
+    return next(axes for axes in figure.axes if word in axes.get_title(loc="left"))
+
+
+@pytest.mark.parametrize("style", panels.THEMES)
+def test_points_and_regions_whose_interval_holds_zero_are_hollow(style):
+    profile = sample_profile(unread=())
+    figure = figures.plot_profile(profile, style=style)
+    points = panel_named(figure, "band").collections[-1]
+    assert [is_filled(color, style) for color in points.get_facecolors()] == profile.by_band().apart.tolist()
+    assert np.asarray(points.get_offsets())[:, 1] == pytest.approx(profile.by_band().values)
+    mesh, *dots = panel_named(figure, "region").collections
+    assert [is_filled(dot.get_facecolors()[0], style) for dot in dots] == profile.by_region().apart.tolist()
+    assert 0 < sum(profile.by_region().apart) < 16 and 0 < sum(profile.by_band().apart) < 6
+    places = np.concatenate([dot.get_offsets() for dot in dots])
+    assert [tuple(place) for place in np.floor(places).astype(int)] == [(k % 4, k // 4) for k in range(16)]
+    assert mesh.get_clim()[0] == -mesh.get_clim()[1]
+    assert np.asarray(mesh.get_array()).ravel() == pytest.approx(profile.by_region().values)
+
+
+def test_a_region_that_was_never_read_is_hatched_and_has_no_number():
+    profile = sample_profile(unread=(5, 6))
+    axes = panel_named(figures.plot_profile(profile), "region")
+    assert sum(bool(patch.get_hatch()) for patch in axes.patches) == 2 and len(axes.texts) == 14
+    assert "never read" in axes.get_xlabel() and "2 of the regions were never read" in figures.alt_text(profile)
+    in_a_row = panel_named(figures.plot_profile(dataclasses.replace(profile, grid=None)), "region")
+    assert sum(bool(patch.get_hatch()) for patch in in_a_row.patches) == 2
+    assert len(in_a_row.collections[-1].get_offsets()) == 14
+    whole = panel_named(figures.plot_profile(sample_profile(unread=())), "region")
+    assert not any(patch.get_hatch() for patch in whole.patches) and "never read" not in whole.get_xlabel()
+    one_sided = Contrast.of(sample_profile(unread=()), profile)
+    assert sum(bool(p.get_hatch()) for p in panel_named(figures.plot_profile(one_sided), "region").patches) == 2
+
+
+@pytest.mark.parametrize("kind", ["region", "band"])
+def test_profiles_by_regions_alone_or_by_bands_alone_have_one_panel(kind):
+    profile = parts_of(sample_profile(unread=()), kind)
+    figure = figures.plot_profile(profile)
+    assert [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")] == [
+        "By region, logits" if kind == "region" else "By frequency band, logits"
+    ]
+    assert ("frequency bands" in figures.alt_text(profile)) == (kind == "band")
+
+
+def test_rings_are_named_by_their_borders_and_other_bands_by_name():
+    profile = parts_of(sample_profile(), "band")
+    rings = figures.plot_profile(profile).axes[0]
+    assert "cycles per pixel" in rings.get_xlabel()
+    assert [label.get_text() for label in rings.get_xticklabels()] == panels.edge_words(profile.edges)
+    others = figures.plot_profile(dataclasses.replace(profile, edges=None)).axes[0]
+    assert [label.get_text() for label in others.get_xticklabels()] == [f"band {k}" for k in range(1, 7)]
+    assert "0.12 to 0.25 cycles per pixel" in figures.alt_text(profile)
+    assert "band 5" in figures.alt_text(dataclasses.replace(profile, edges=None))
+
+
+def test_the_title_says_of_what_and_of_how_many_and_how_many_receipts_hold():
+    title = figures.plot_profile(sample_profile())._suptitle.get_text()
+    assert "“generated”" in title and "30 pictures in 10 groups, 70 % of receipts explain" in title
+    assert "no receipts" in figures.plot_profile(sample_profile(held=None))._suptitle.get_text()
+    pair = Contrast.of(sample_profile(), sample_profile(seed=1, held=0.5, count=45))
+    title = figures.plot_profile(pair)._suptitle.get_text()
+    assert "First: 30 pictures in 10 groups, 70 %" in title and "Minus second: 45 pictures in 15 groups, 50 %" in title
+
+
+@pytest.mark.parametrize("held, gray", [(0.49, True), (0.5, False), (None, False)])
+def test_colors_go_where_fewer_than_half_of_the_receipts_hold(held, gray):
+    for value in (sample_profile(held=held), Contrast.of(sample_profile(), sample_profile(seed=1, held=held))):
+        figure = figures.plot_profile(value)
+        with Image.open(io.BytesIO(figures.figure_png(figure, 50))) as image:
+            spread = np.ptp(np.asarray(image.convert("RGB")).astype(int), axis=2).max()
+        assert spread < 40 if gray else spread > 80
+        said = figure._supxlabel.get_text().replace("\n", " ")
+        assert ("do not rely on it" in said) == gray == ("do not rely on it" in figures.alt_text(value))
+        assert ("Orange" in said) != gray and ("was not measured" in said) == (held is None)
+
+
+def test_the_alt_text_of_a_profile_gives_the_numbers_of_what_differs_from_zero():
+    profile = sample_profile(unread=())
+    said, bands, regions = averages.profile_alt(profile, most=16), profile.by_band(), profile.by_region()
+    count = sum(bands.apart) + sum(regions.apart)
+    assert len(re.findall(NUMBERS, said)) == count + 1  # and the sum of all
+    edges = panels.edge_words(profile.edges)
+    for k in range(6):
+        assert (f"{edges[k]} to {edges[k + 1]} cycles per pixel {panels.signed(bands.values[k])}" in said) == bands.apart[k]
+    for name, value, apart in zip(regions.names, regions.values, regions.apart, strict=True):
+        assert (f"{name} {panels.signed(value)}" in said) == apart
+    few = averages.profile_alt(profile, most=2)
+    assert "the 2 strongest" in few and len(re.findall(NUMBERS, few)) == 5
+    none = figures.alt_text(Contrast.of(profile, profile))
+    assert none.count("none differs from zero") == 2 and len(re.findall(NUMBERS, none)) == 1
+
+
+def test_an_end_of_an_interval_that_leaves_zero_out_is_not_said_to_be_zero():
+    tight = Means(("a",), [0.5], [0.0012], [1.0])
+    assert tight.apart[0] and averages._interval(tight, 0) == "+0.500 (+0.001 to +1.000)"
+
+
+def test_many_bands_and_long_words_stay_on_the_paper():
+    profile = sample_profile(bands=20, grid=(12, 9), unread=())
+    asked = {"score": "up-sampling by nearest neighbors against transposed convolutions", "parts": ""}
+    long = Profile.of(profile.table, parts=profile.parts, asked=asked, edges=profile.edges, grid=profile.grid)
+    for value in (long, parts_of(long, "band"), parts_of(long, "region")):
+        figure = figures.plot_profile(value)
+        figures.figure_png(figure, 40)
+        box = figure.bbox
+        for words in (figure._suptitle, figure._supxlabel, *(axes.xaxis.label for axes in figure.axes)):
+            extent = words.get_window_extent()
+            assert box.x0 <= extent.x0 and extent.x1 <= box.x1 and box.y0 <= extent.y0 and extent.y1 <= box.y1
 
 
 def test_a_reading_of_nothing_can_be_drawn():

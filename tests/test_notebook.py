@@ -127,6 +127,23 @@ def test_a_reading_shows_its_figure_in_a_notebook_without_being_asked():
     assert re.search(r'alt="[^"]{20,}', data["text/html"])
 
 
+@pytest.mark.parametrize("value, words", [
+    ("shipped['generated']", "Why “generated”, 100 pictures in 20 groups"),
+    ("contrast(shipped['generated'], shipped['photographs'])", "100 pictures in 20 groups less 100 pictures in 47 groups"),
+])  # fmt: skip
+def test_what_many_explanations_have_in_common_shows_itself_as_a_figure(value, words):
+    outputs = run_cells(
+        "import deepnb; deepnb.explain",
+        "from deepnb.profiles import contrast, read_profiles; shipped = read_profiles(draws=100)",
+        value,
+    )
+    data = next(out for out in outputs if out.output_type == "execute_result").data
+    assert {"image/png", "text/plain", "text/html"} <= set(data)
+    assert words in data["text/html"] and words in data["text/plain"]
+    alt = re.search(r'alt="([^"]+)', data["text/html"])[1]
+    assert re.search(r"Of 6 frequency bands \d differ", alt) and "cycles per pixel" in alt
+
+
 def test_a_saved_reading_is_shown_without_torch(tmp_path):
     path = tmp_path / "reading.json"
     path.write_text(json.dumps(default_reader().read(PICTURES[0]).to_json()))

@@ -1,5 +1,6 @@
 """Profiles of many explanations, and the receipts that ship: means, intervals, sums and what is refused"""
 import csv
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,9 @@ pytest.importorskip("captum")
 
 from deepnb.core import DeepnbError, ProtocolError, data_path, seeded  # noqa: E402
 from deepnb.explanation import explain  # noqa: E402
-from deepnb.parts import bands, joint  # noqa: E402
-from deepnb.profiles import FEWEST, Means, ProfileError, contrast, profile, read_profiles  # noqa: E402
+from deepnb.means import FEWEST, Contrast, Means, Profile, ProfileError  # noqa: E402
+from deepnb.parts import bands, joint, regions  # noqa: E402
+from deepnb.profiles import contrast, profile, read_profiles  # noqa: E402
 from deepnb.reading import Explanation, Part, PictureRecord, ReaderRecord, Receipt  # noqa: E402
 from deepnb.verdicts import (  # noqa: E402
     VERDICTS,
@@ -111,7 +113,19 @@ def test_a_contrast_turns_its_sign_with_its_sides(seed):
 def test_a_difference_that_is_there_is_found():
     apart = contrast(profile(drawn(30, 1, shift=2.0)), profile(drawn(30, 2)))
     assert (apart.low > 0).all() and abs(apart.values.mean() - 2) < 0.3
-    assert "30 and 30 pictures" in repr(apart)
+    assert "30 pictures less 30 pictures" in repr(apart)
+
+
+def test_profiles_and_contrasts_survive_json_and_go_on_as_before():
+    given_ = [replace(one, receipt=Receipt("explains")) for one in drawn(12)]
+    a, b = profile(given_, groups=list("aabbccddeeff"), draws=60), profile(drawn(7, 3), draws=60)
+    for kind, value in ((Profile, a), (Profile, b), (Contrast, contrast(a, b)), (Means, a.by_band())):
+        again = kind.from_json(json.dumps(value.to_json(), allow_nan=False))
+        assert again == value and repr(again) == repr(value)
+    opened = Profile.from_json(a.to_json())
+    assert contrast(opened, b) == contrast(a, b) and opened.by_region() == a.by_region()
+    assert opened.held == 1 and opened.drawn == "12 pictures in 6 groups" and opened.grid == (2, 2)
+    assert opened != replace(opened, held=0.5)
 
 
 def test_more_pictures_make_a_narrower_interval():
@@ -190,12 +204,67 @@ def test_boxes_of_one_name_in_different_places_are_different_parts():
         profile([replace(one, grid=None) for one in grids] * 3)
 
 
+def shaped(plan, size=64, seed=0):
+    "An explanation of a drawn picture by regions of a plan"
+    pixels = np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype="uint8")
+    return explain(pixels, score=lambda x: 9 * x.mean((1, 2, 3)), parts=plan, receipt=False)
+
+
+def boxed_mask(hole):
+    "A mask that reaches all four sides, with a hole or without"
+    mask = np.zeros((64, 64), int)
+    mask[8:56, 8:56] = 1
+    mask[24:40, 24:40] = 0 if hole else 1
+    return regions(mask=mask)
+
+
+@pytest.mark.parametrize("one, other", [
+    (regions(lasso=[(8, 8), (56, 8), (56, 56), (8, 56)]), regions(lasso=[(8, 8), (56, 8), (56, 56), (40, 20), (8, 56)])),
+    (boxed_mask(False), boxed_mask(True)),
+])  # fmt: skip
+def test_regions_of_one_box_and_two_shapes_are_different_parts(one, other):
+    a, b = ([shaped(plan, seed=seed) for seed in range(5)] for plan in (one, other))
+    assert [part.box for part in a[0].parts] == [part.box for part in b[0].parts]
+    assert [part.name for part in a[0].parts] == [part.name for part in b[0].parts]
+    with pytest.raises(ProfileError, match="explanations differ in their parts .shapes"):
+        profile([*a, b[0]])
+    with pytest.raises(ProfileError, match="profiles differ in their parts .shapes"):
+        contrast(profile(a), profile(b))
+    assert profile([*a, shaped(one, seed=9)]).n == 6
+
+
+def test_bands_whose_borders_differ_under_one_name_are_different_parts():
+    one, other = ([shaped(bands(edges=edges), seed=seed) for seed in range(5)] for edges in ([0.2, 0.3001], [0.2, 0.3003]))
+    assert [part.name for part in one[0].parts] == [part.name for part in other[0].parts]
+    with pytest.raises(ProfileError, match="edges"):
+        profile([*one, other[0]])
+
+
+def test_bands_of_ones_own_are_those_of_the_profiles_that_ship():
+    own = profile([shaped(bands(6), seed=seed) for seed in range(5)], draws=50)
+    shipped = read_profiles(draws=10)["generated"]
+    assert dict(own.asked)["parts"] == dict(shipped.asked)["parts"] and own.edges == shipped.edges
+
+
 @pytest.mark.parametrize("given_, word", [
     ([], "got 0"), (drawn(4), "at least 5 explanations, got 4"), ([3] * 6, "got a int"), (["a.png"], "got a str"),
 ])  # fmt: skip
 def test_too_few_and_no_explanations_are_refused(given_, word):
     with pytest.raises(ProfileError, match=word):
         profile(given_)
+
+
+def test_four_groups_have_no_interval_and_eight_pictures_do_not_help():
+    table = np.random.default_rng(0).normal(size=(8, 2))
+    with pytest.raises(ProfileError, match="at least 5 pictures or groups of them, got 4"):
+        Means.of(table, names=["a", "b"], group=[0, 0, 1, 1, 2, 2, 3, 3])
+    assert Means.of(table, names=["a", "b"]).names == ("a", "b")
+
+
+def test_an_interval_that_touches_zero_is_not_apart_from_it():
+    means = Means(tuple("abcd"), [1, 1, -1, 0], [0.1, 0, -2, 0], [2, 2, -0.1, 0])
+    assert means.apart.tolist() == [True, False, True, False]
+    assert not (means - means).apart.any()
 
 
 def test_means_of_different_parts_have_no_difference():
