@@ -231,10 +231,9 @@ class Part(Value):
 class Receipt(Value):
     """Whether an explanation tells the truth about the score, and the measurements behind that.
 
-    `deletion_auc`, `insertion_auc`: area under the score curve as parts go or come back in the explanation's order; `random_auc`,
-    `energy_auc`, `radius_auc`: insertion in a random order, by energy, from low waves to high. `band_agreement`, `region_agreement`:
-    correlation of two estimators, `randomized` with a reader of random weights, `jpeg90` after JPEG 90; None: not measured.
-    `infidelity`: what the values miss when random parts go (0 nothing, 1 all); `max_sensitivity`: their change by a grey level.
+    `deletion_auc`, `insertion_auc`: area under the score as parts go or come back in the explanation's order; `random_auc`, `energy_auc`,
+    `radius_auc`: insertion at random, by energy, coarse waves first. Correlations: `band_agreement` and `region_agreement` of two estimators,
+    `randomized` with random weights, `jpeg90` after it. `infidelity`: what values miss (1 all); `max_sensitivity`: change by a grey level.
     """
 
     verdict: str = choice_field("explains", "does not explain", "cannot tell")

@@ -12,7 +12,7 @@ import numpy as np
 
 from .core import seeded
 from .planted import CASES, SURE, VIEWS, read_planted
-from .rule import verdicts
+from .rule import row_verdicts
 
 # %% ../nbs/46_trials.ipynb #c12992c1
 AIMS = (  # method, measure, what was aimed at, over all cases
@@ -77,7 +77,7 @@ def planted_tables(table: dict[str, np.ndarray] | None = None, *, draws: int = 1
     "The means over patches for each method, measure and case; by default of what ships"
     table = read_planted() if table is None else table
     shown = {name: values for name, values in table.items() if name.startswith(VIEWS) or name in ("gap", "error")}
-    shown["gain"], said = table["insertion_auc"] - table["deletion_auc"], verdicts(table)
+    shown["gain"], said = table["insertion_auc"] - table["deletion_auc"], row_verdicts(table)
     shown |= {v: np.where(said == "", np.nan, said == v) for v in ("explains", "cannot tell", "does not explain")}
     cells = []
     for method in dict.fromkeys(table["method"][table["method"] != "score"]):
