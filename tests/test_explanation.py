@@ -16,7 +16,7 @@ from deepnb.explanation import BASELINES, METHODS, Settings, describe, explain  
 from deepnb.parts import PartsError, bands, joint, regions, split  # noqa: E402
 from deepnb.reading import Explanation  # noqa: E402
 from deepnb.receipts import deletion, insertion, randomized, receipt  # noqa: E402
-from deepnb.waves import WAYS  # noqa: E402
+from deepnb.waves import WAYS, Blocks  # noqa: E402
 
 ANY = [name for name, row in METHODS.items() if row.parts not in ("regions", "at most 10")]
 COMPLETE = [name for name in ANY if METHODS[name].complete]
@@ -370,6 +370,51 @@ def test_receipts_refuse_what_is_wrong_or_random():
     assert wrong.verdict == "does not explain" and "not accounted for" in wrong.reasons[0]
     assert receipt(game, right, ends=ends, shuffled=right).verdict == "cannot tell"
     assert receipt(game, right, ends=(1.0, 1.0)).verdict == "cannot tell"
+
+
+def test_values_in_the_wrong_place_or_band_disagree_there_and_only_there():
+    pixels = toys.planted(64, 64, box=(0, 0, 32, 32), level=25)
+    game = game_of(pixels, toys.Detector(), joint((2, 2), 3), start=0.5)
+    right = two_ended(game)
+    ends = tuple(game(torch.stack([torch.zeros(12), torch.ones(12)])).tolist())
+    table = right.reshape(4, 3)
+    held, elsewhere, other = (receipt(game, values.ravel(), ends=ends) for values in (table, table[::-1], table[:, ::-1]))
+    assert min(held.region_agreement, held.band_agreement) > 0.9
+    assert elsewhere.region_agreement < 0.8 < elsewhere.band_agreement and elsewhere.verdict != "explains"
+    assert other.band_agreement < 0.8 < other.region_agreement and other.verdict != "explains"
+
+
+def test_what_there_is_one_of_is_not_asked():
+    pixels = toys.planted(64, 64, box=(0, 0, 32, 32), level=25)
+    for plan, missing in ((bands(6), "region_agreement"), (regions((2, 3)), "band_agreement")):
+        found = explain(pixels, score=toys.Detector(), parts=plan).receipt
+        assert getattr(found, missing) is None and found.band_agreement or found.region_agreement
+
+
+def test_many_bands_are_asked_in_groups():
+    class Counted(torch.nn.Module):
+        crops = 0
+
+        def forward(self, x):
+            Counted.crops += len(x)
+            return x.mean((1, 2, 3))
+
+    plan = joint((8, 8), Blocks(single=True))
+    game = game_of(toys.texture(64, 64), Counted(), plan, start=0.5)
+    receipt(game, np.arange(float(len(plan))), ends=(0.0, 1.0))
+    assert len(plan) == 64 * 64 and Counted.crops == 5 * 4 + 2 * (8 + 4 + 4) + 1
+
+
+def test_the_likeness_to_shuffled_weights_comes_with_the_reader():
+    reader = toys.NetworkReader()
+    pixels, ask = toys.planted(96, 96, box=(0, 0, 48, 48), level=20), {"reader": reader, "parts": small}
+    assert explain(pixels, **ask).receipt.randomized is None
+    reader.randomized = {"generated": 0.25}
+    assert explain(pixels, **ask).receipt.randomized == 0.25
+    assert explain(pixels, **ask, baselines="gray").receipt.randomized is None  # measured for another question
+    assert explain(pixels, **ask, receipt="full").receipt.randomized != 0.25
+    reader.randomized = {"generated": 0.9}
+    assert any("shuffled weights" in reason for reason in explain(pixels, **ask).receipt.reasons)
 
 
 def test_a_score_that_changes_its_mind_is_noticed():

@@ -13,8 +13,11 @@ from deepnb.parts import joint, regions
 from deepnb.planted import (
     CASES,
     FINE,
+    MEASURES,
     MIDDLE,
+    RECEIPT,
     SIDE,
+    VIEWS,
     WAYS,
     Cue,
     WaveScore,
@@ -26,7 +29,6 @@ from deepnb.planted import (
     measures,
     owed,
     plant,
-    planted_tables,
     pointing,
     rank_accuracy,
     read_planted,
@@ -35,6 +37,9 @@ from deepnb.planted import (
     windowed_wave,
     write_planted,
 )  # fmt: skip
+from deepnb.receipts import Rule, shipped_rule
+from deepnb.rule import TRUE, WRONG, crossfit_rule, fit_rule, row_verdicts
+from deepnb.trials import planted_tables
 
 PHOTO = np.random.default_rng(0).integers(40, 216, (SIDE, SIDE, 3), dtype=np.uint8)
 PLAN = joint((4, 4))
@@ -222,8 +227,9 @@ def test_every_complete_method_gives_what_a_linear_score_owes():
 
 
 def test_tables_come_from_the_rows(tmp_path):
-    row = {"case": "peak", "picture": 0, "label": 1, "score": 3.0, "detail": "", "method": "integrated_gradients"}
-    rows = [row | {"picture": k, "verdict": "explains" if k else "cannot tell", "joint_decoy": (1.0, float("nan"))[k % 2]}
+    row = {"case": "peak", "picture": 0, "label": 1, "score": 3.0, "detail": "", "method": "integrated_gradients", "gap": 0.0}
+    told = dict(zip(RECEIPT, (1.0, 0.1, 0.5, 1.0, 1.0), strict=True))
+    rows = [row | {"picture": k, "joint_decoy": (1.0, float("nan"))[k % 2]} | {name: told[name] if k else float("nan") for name in told}
             for k in range(4)]  # fmt: skip
     tables = planted_tables(read_planted(write_planted(tmp_path / "rows.csv", rows)), draws=50)
     decoy, says = (tables.find("integrated_gradients", name) for name in ("joint_decoy", "explains"))
@@ -245,5 +251,56 @@ def test_the_table_that_ships_is_small_and_whole():
     exact = table["error"][np.isin(table["method"], [name for name, row in METHODS.items() if row.complete])]
     assert np.nanmax(exact) < 1e-4
     for name, values in table.items():
-        if name.startswith(("region_", "band_", "joint_")):
+        if name in {f"{view}_{measure}" for view in VIEWS for measure in MEASURES}:
             assert np.nanmin(values) >= 0 and np.nanmax(values) <= 1, name
+
+
+# The rule of the receipt -----------------------------------------------------------------------------
+
+
+def ruled(**change):
+    "Rows of true explanations (agreements 0.8 and more) and of wrong ones (0.6 and less), as columns"
+    rng, rows = np.random.default_rng(1), []
+    for case in CASES:
+        for method in (TRUE, *WRONG):
+            low = 0.8 if method == TRUE else 0.2
+            for _ in range(30):
+                made = {"insertion_auc": 1.0, "deletion_auc": 0.2, "random_auc": 0.5, "gap": 0.01,
+                        "band_agreement": rng.uniform(low, low + 0.2), "region_agreement": rng.uniform(low, low + 0.2)}  # fmt: skip
+                rows.append({"case": case, "method": method} | made | (change if method != TRUE else {}))
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def test_a_rule_finds_the_measure_that_tells():
+    apart = fit_rule(ruled())
+    assert 0.3 <= apart.band_agreement[0] <= 0.8 or 0.3 <= apart.region_agreement[0] <= 0.8
+    only = fit_rule(ruled(band_agreement=0.9))  # now the bands tell nothing
+    assert only.region_agreement[0] >= 0.4
+    for rule, table in ((apart, ruled()), (only, ruled(band_agreement=0.9))):
+        said = row_verdicts(table, rule=rule)
+        assert (said[table["method"] == TRUE] == "explains").all() and (said[table["method"] != TRUE] == "does not explain").all()
+
+
+def test_wrong_explanations_that_look_true_cost_true_ones():
+    alike = ruled(band_agreement=0.9, region_agreement=0.9)
+    said = row_verdicts(alike, rule=fit_rule(alike))
+    for kind in WRONG:
+        assert (said[alike["method"] == kind] == "explains").mean() <= 0.05
+
+
+def test_a_case_is_judged_by_the_others():
+    table = ruled()
+    odd = table["case"] == "grid"
+    table["region_agreement"] = np.where(odd, 1 - table["region_agreement"], table["region_agreement"])
+    table["band_agreement"] = np.where(odd, 1 - table["band_agreement"], table["band_agreement"])
+    true = crossfit_rule(table)[0]
+    assert true.kind == TRUE and true.explains <= 0.8 * true.n  # what holds for three cases fails on the odd one
+
+
+def test_the_shipped_rule_is_the_one_fitted_and_orders_its_limits():
+    rule = shipped_rule()
+    assert rule == fit_rule(read_planted())
+    assert rule.gap[0] <= rule.gap[1] and rule.band_agreement[0] >= rule.band_agreement[1]
+    with pytest.raises(ProtocolError, match="no true or no wrong"):
+        fit_rule(read_planted(), cases=["none"])
+    assert set(row_verdicts(rule=Rule((0, 0), (2, 2), (2, 2)))) <= {"", "cannot tell", "does not explain"}

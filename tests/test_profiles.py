@@ -19,6 +19,7 @@ from deepnb.profiles import contrast, profile, read_profiles  # noqa: E402
 from deepnb.reading import Explanation, Part, PictureRecord, ReaderRecord, Receipt  # noqa: E402
 from deepnb.verdicts import (  # noqa: E402
     VERDICTS,
+    WHOSE,
     area_gains,
     count_reasons,
     measure_telling,
@@ -316,6 +317,7 @@ def test_shuffled_networks_are_refused_more_often_than_the_reader():
     table = verdict_table(rows)
     own, shuffled, forgiven = (table.of(whose, "all", "explains") for whose in ("own", "shuffled", "forgiven"))
     assert shuffled.k <= forgiven.k and forgiven.high < own.low
+    assert all(table.of(whose, "all", "explains").high < own.low for whose in WHOSE if whose != "own")
     for share in table.shares:
         assert 0 <= share.low <= share.k / share.n <= share.high <= 1
     assert sum(table.of("own", "photographs", verdict).k for verdict in VERDICTS) == sum(not row.label for row in rows)
@@ -323,9 +325,9 @@ def test_shuffled_networks_are_refused_more_often_than_the_reader():
 
 
 def test_a_measure_that_tells_nothing_has_an_auc_of_one_half():
-    same = [replace(row, forgiven=row.own) for row in read_receipts()]
-    found = {told.measure: told.auc for told in measure_telling(same, draws=50)}
-    assert found["agreement"] == pytest.approx(0.5) and found["insertion over random"] == pytest.approx(0.5)
+    same = [replace(row, receipts={**row.receipts, "other": row.own}) for row in read_receipts()]
+    found = {told.measure: told.auc for told in measure_telling(same, wrong="other", draws=50)}
+    assert set(found.values()) == {pytest.approx(0.5)} and len(found) == 6
 
 
 def test_gains_are_compared_with_the_default():
