@@ -1,16 +1,20 @@
 """What an explanation costs: integrated gradients with the exact split, against Captum's Shapley sampling
 
-    python benchmarks/explain.py              the shipped reader, one crop of a bundled picture
+    python benchmarks/explain.py              the shipped reader, one crop of each of the six bundled pictures
     python benchmarks/explain.py --side 256   four crops
     python benchmarks/explain.py --quick      a small network in its place
     python benchmarks/explain.py --frame 4000 3000          12 megapixels, by as many crops as asked (--most)
     python benchmarks/explain.py --frame 256 256 --threads 2 --most 4
 
+    python benchmarks/explain.py --path 40                  how many steps of the path are enough, on pictures of `dev`
+
 Both sides explain the same 96 joint parts (4 x 4 regions in 6 bands) from the same baseline, in 32-bit floats
-on one thread; time is CPU time of the process. Rounds of both are interleaved and medians taken. Captum's
-sampling is timed at one permutation and multiplied, since its cost is proportional to them. Errors are
-relative L2 distances to a long run of antithetic permutations, whose own standard error is given too; that of
-n plain permutations follows from the spread of that run's single permutations, as spread / sqrt(n).
+on one thread; time is CPU time of the process. Both put as many pictures through the network at once as fit
+(`Coalitions.together`). Rounds of both are interleaved and medians taken. Captum's sampling is timed at one
+permutation and multiplied, since its cost is proportional to them. Errors are relative L2 distances to a long run
+of antithetic permutations, whose own standard error is given too; that of n plain permutations follows from the
+spread of that run's single permutations, as spread / sqrt(n). How many permutations have the error of the one run
+differs much from picture to picture, so the ratio of several is given, as a geometric mean.
 """
 
 import argparse
@@ -23,13 +27,14 @@ from statistics import median
 import numpy as np
 import torch
 
-from deepnb.core import data_path
+from deepnb.core import data_path, seeded
 from deepnb.explanation import explain
 from deepnb.parts import joint, split
 from deepnb.picture import load
 
 PLAN = joint(regions=(4, 4), bands=6)
 SAMPLES = 25
+NODES = (3, 4, 5, 6, 8, 12, 16, 24)
 
 
 def cpu(call):  # seconds of CPU, and the answer
@@ -57,13 +62,18 @@ def time_split(side: int, crops: int) -> float:
     return median(cpu(lambda: split(slope, change, **ask))[0] for _ in range(5))
 
 
-def compare(args) -> dict:
-    reader = find_reader(args.quick)
-    path = sorted(data_path("data", "pictures").glob("*.jpg"))[0]
-    pixels = load(path).pixels[: args.side, : args.side].astype(float)
+def bundled(args) -> dict[str, np.ndarray]:
+    "The upper left corners of the first bundled pictures"
+    paths = [path for path in sorted(data_path("data", "pictures").iterdir()) if path.suffix in (".jpg", ".png", ".webp")]
+    paths = paths[: args.pictures]
+    pictures = {path.stem: load(path).pixels[: args.side, : args.side].astype(float) for path in paths}
     if args.quick:  # what the small network looks for
-        pixels[:64, :64] += 20 * np.cos(np.arange(64) * np.pi / 2)[:, None]
-    pixels = np.clip(pixels, 0, 255).round().astype(np.uint8)
+        for pixels in pictures.values():
+            pixels[:64, :64] += 20 * np.cos(np.arange(64) * np.pi / 2)[:, None, None]
+    return {name: np.clip(pixels, 0, 255).round().astype(np.uint8) for name, pixels in pictures.items()}
+
+
+def compare(pixels: np.ndarray, reader, args) -> dict:
     ask = {"reader": reader, "score": "generated", "parts": PLAN, "receipt": False}
     explain(pixels, **ask)  # warm
     ours, theirs = [], []
@@ -72,8 +82,7 @@ def compare(args) -> dict:
         ours.append(seconds)
         once = {**ask, "method": "shapley_sampling", "n_samples": 1, "seed": round_}
         theirs.append(cpu(lambda once=once: explain(pixels, **once))[0])
-    ends = {**ask, "method": "two_ended"}
-    timed = [cpu(lambda: explain(pixels, **ends)) for _ in range(min(3, args.rounds))]
+    seconds, ends = cpu(lambda: explain(pixels, **{**ask, "method": "two_ended"}))
     check = {**ask, "receipt": True}
     checked = median(cpu(lambda: explain(pixels, **check))[0] for _ in range(min(3, args.rounds)))
     long_run = explain(pixels, method="antithetic", n_samples=args.long, seed=1, **ask)
@@ -81,44 +90,63 @@ def compare(args) -> dict:
     right = rounds.mean(0)
     norm, pairs = np.linalg.norm(right), rounds.reshape(-1, 2, rounds.shape[1]).mean(1)
     return {
-        "ours": median(ours), "theirs": median(theirs), "checked": checked,
-        "split": time_split(args.side, len(found.read_boxes)),
+        "ours": median(ours), "theirs": median(theirs), "checked": checked, "two": seconds,
+        "split": time_split(args.side, len(found.read_boxes)), "crops": len(found.read_boxes),
         "error": np.linalg.norm(found.values - right) / norm,
+        "two_error": np.linalg.norm(ends.values - right) / norm,
         "correlation": np.corrcoef(found.values, right)[0, 1],
-        "ends": median(seconds for seconds, _ in timed),
-        "ends_error": np.linalg.norm(timed[0][1].values - right) / norm,
-        "ends_correlation": np.corrcoef(timed[0][1].values, right)[0, 1],
         "spread": np.sqrt(rounds.var(0, ddof=1).sum()) / norm,
         "reference": np.sqrt(pairs.var(0, ddof=1).sum() / len(pairs)) / norm,
-        "crops": len(found.read_boxes), "delta": found.score - found.baseline_score,
-        "gap": found.convergence_delta,
+        "delta": found.score - found.baseline_score, "gap": found.convergence_delta,
     }
 
 
-def report(m: dict, args) -> str:
-    many, equal = m["theirs"] * SAMPLES, max(1, round((m["spread"] / m["error"]) ** 2))
-    near = max(1, round((m["spread"] / m["ends_error"]) ** 2))
-    what = "a toy network" if args.quick else "the shipped reader"
-    rows = [
-        ("integrated gradients + exact split", m["ours"], m["error"],
-         f"correlation {m['correlation']:.3f}, convergence delta {m['gap']:+.4f}"),
-        ("  the split into 96 parts alone", m["split"], None, f"{m['split'] / m['ours']:.1%} of it"),
-        ("  with its receipt", m["checked"], None, ""),
-        (f"Captum ShapleyValueSampling, {SAMPLES} samples", many, m["spread"] / SAMPLES**0.5, ""),
-        ("Captum ShapleyValueSampling, equal error", m["theirs"] * equal, m["spread"] / equal**0.5,
-         f"{equal} samples"),
-        ("two-ended ablation", m["ends"], m["ends_error"], f"correlation {m['ends_correlation']:.3f}"),
-        ("Captum ShapleyValueSampling, its error", m["theirs"] * near, m["spread"] / near**0.5,
-         f"{near} samples, {m['theirs'] * near / m['ends']:.1f} times two-ended ablation"),
-    ]
-    lines = [f"{name:42s} {seconds:9.3f} {'' if error is None else f'{error:.3f}':>7s} "
-             f"{seconds / m['ours']:8.1f}   {words}" for name, seconds, error, words in rows]
+def ratios(m: dict, *, seconds: str = "ours", error: str = "error") -> tuple[float, float]:
+    "Permutations of Captum's sampling with the same error, at least one, and their CPU time over ours"
+    equal = max(1.0, (m["spread"] / m[error]) ** 2)
+    return equal, m["theirs"] * equal / m[seconds]
+
+
+def report(found: dict[str, dict], args) -> str:
+    one = next(iter(found.values()))
+    head = (f"explaining {one['crops']} crop(s) of 128 px in 96 parts, {'a toy network' if args.quick else 'the shipped reader'}, "
+            f"fp32, one thread, medians of {args.rounds} rounds; errors against {args.long} antithetic permutations")
+    names = ("change", "delta", "CPU s", "receipt", "split", "a permutation", "error", "of reference", "corr.", "equal", "ratio",
+             "two-ended", "ratio")  # fmt: skip
+    lines = [head, "", f"{'':16}" + "".join(f"{name:>14}" for name in names)]
+    for name, m in found.items():
+        equal, ratio = ratios(m)
+        numbers = (m["delta"], m["gap"], m["ours"], m["checked"], m["split"], m["theirs"], m["error"], m["reference"],
+                   m["correlation"], equal, ratio, m["two_error"], ratios(m, seconds="two", error="two_error")[1])  # fmt: skip
+        lines.append(f"{name:16}" + "".join(f"{number:14.3f}" for number in numbers))
+    mean = float(np.exp(np.mean([np.log(ratios(m)[1]) for m in found.values()])))
+    at = float(np.exp(np.mean([np.log(m["theirs"] * SAMPLES / m["ours"]) for m in found.values()])))
+    checked = float(np.exp(np.mean([np.log(m["checked"] / m["ours"]) for m in found.values()])))
     return "\n".join([
-        f"explaining {m['crops']} crop(s) of 128 px in 96 parts, {what}, fp32, one thread, "
-        f"medians of {args.rounds} rounds",
-        f"reference: {args.long} antithetic permutations, standard error {m['reference']:.3f}; "
-        f"change of score {m['delta']:+.3f}",
-        "", f"{'':42s} {'CPU s':>9s} {'error':>7s} {'ratio':>8s}", *lines])
+        *lines, "",
+        f"Captum ShapleyValueSampling over integrated gradients with the exact split, CPU time, {len(found)} pictures: "
+        f"{mean:.1f} times at equal error, {at:.0f} times at {SAMPLES} samples; with its receipt {checked:.1f} times without"])
+
+
+def path(args) -> str:
+    "How far few steps of the path are from 64, and how much they leave unassigned, on pictures of `dev`"
+    from deepnb.corpus import load_corpus
+
+    reader, corpus = find_reader(args.quick), load_corpus(args.corpus)
+    items = corpus.select(split="dev", min_side=128)
+    drawn = [items[k] for k in seeded(0, "path").permutation(len(items))[: args.path]]
+    gaps, errors = ({n: [] for n in (*NODES, 64)} for _ in "ab")
+    for item in drawn:
+        ask = {"reader": reader, "score": "generated", "parts": PLAN, "most": 1, "receipt": False}
+        whys = {n: explain(corpus.pixels(item), n_steps=n, **ask) for n in gaps}
+        right = whys[64].values
+        for n, why in whys.items():
+            change = max(abs(why.score - why.baseline_score), 0.2 * np.abs(why.values).sum(), 0.1)
+            gaps[n].append(abs(why.convergence_delta) / change)
+            errors[n].append(np.linalg.norm(why.values - right) / np.linalg.norm(right))
+    rows = [f"{n:6} {median(errors[n]):14.3f} {median(gaps[n]):14.3f} {np.mean(np.array(gaps[n]) > 0.1):18.2f}" for n in NODES]
+    return "\n".join([f"{len(drawn)} pictures of dev, one crop each, medians; errors against 64 steps",
+                      f"{'steps':>6} {'error':>14} {'unassigned':>14} {'over a tenth':>18}", *rows])
 
 
 def framed(args) -> str:
@@ -148,6 +176,9 @@ def framed(args) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a small network instead")
+    parser.add_argument("--pictures", type=int, default=6, help="how many bundled pictures")
+    parser.add_argument("--path", type=int, metavar="N", help="steps of the path on N pictures of dev instead")
+    parser.add_argument("--corpus")
     parser.add_argument("--side", type=int, default=128, choices=(128, 256), help="side of the picture, px")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--long", type=int, default=40, help="permutations of the reference")
@@ -158,4 +189,8 @@ if __name__ == "__main__":
     parser.add_argument("--bare", action="store_true", help="no receipt, with --frame")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads if arguments.frame else 1)
-    print(framed(arguments) if arguments.frame else report(compare(arguments), arguments))
+    if arguments.frame or arguments.path:
+        print(framed(arguments) if arguments.frame else path(arguments))
+    else:
+        asked = find_reader(arguments.quick)
+        print(report({name: compare(pixels, asked, arguments) for name, pixels in bundled(arguments).items()}, arguments))
