@@ -405,6 +405,15 @@ def test_many_bands_are_asked_in_groups():
     assert len(plan) == 64 * 64 and Counted.crops == 5 * 4 + 2 * (8 + 4 + 4) + 1
 
 
+def test_a_receipt_that_fails_names_a_far_baseline():
+    ask = {"score": toys.Network(), "parts": joint((2, 2), 3), "method": "lime", "seed": 1, "n_samples": 30}
+    said = {name: explain(toys.texture(64, 64), baselines=name, **ask).receipt for name in BASELINES}
+    assert any(found.verdict != "explains" for found in said.values())
+    for name, found in said.items():
+        named = any("far from the picture" in reason for reason in found.reasons)
+        assert named == (BASELINES[name].far and found.verdict != "explains"), name
+
+
 def test_the_likeness_to_shuffled_weights_comes_with_the_reader():
     reader = toys.NetworkReader()
     pixels, ask = toys.planted(96, 96, box=(0, 0, 48, 48), level=20), {"reader": reader, "parts": small}
