@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 pytest.importorskip("captum")
 
-from deepnb.coalitions import Coalitions, ScoreError, checked_score, two_ended  # noqa: E402
+from deepnb.coalitions import TOGETHER, Coalitions, ScoreError, checked_score, two_ended  # noqa: E402
 from deepnb.core import ChoiceError, PictureError  # noqa: E402
 from deepnb.explanation import BASELINES, METHODS, Settings, describe, explain  # noqa: E402
 from deepnb.parts import PartsError, bands, joint, regions, split  # noqa: E402
@@ -389,6 +389,21 @@ def test_what_there_is_one_of_is_not_asked():
     for plan, missing in ((bands(6), "region_agreement"), (regions((2, 3)), "band_agreement")):
         found = explain(pixels, score=toys.Detector(), parts=plan).receipt
         assert getattr(found, missing) is None and found.band_agreement or found.region_agreement
+
+
+def test_coalitions_are_asked_together_as_they_are_alone():
+    seen = []
+
+    def score(x):
+        seen.append(x.shape[0] * x.shape[2] * x.shape[3])
+        return toys.Detector()(x)
+
+    game = game_of(toys.planted(64, 64, box=(0, 0, 32, 32), level=25), score, small, start=0.5)
+    masks = torch.rand(3 * game.together + 1, 12, generator=torch.Generator().manual_seed(0))
+    together = game(masks)
+    assert len(seen) == 4 and max(seen) <= TOGETHER
+    alone = torch.cat([game(mask[None]) for mask in masks[:: game.together]])
+    assert torch.allclose(together[:: game.together], alone, atol=1e-5)
 
 
 def test_many_bands_are_asked_in_groups():
