@@ -28,7 +28,7 @@ import numpy as np
 import torch
 
 from deepnb.core import data_path, seeded
-from deepnb.explanation import explain
+from deepnb.explanation import explain, unassigned
 from deepnb.parts import joint, split
 from deepnb.picture import load
 
@@ -141,8 +141,7 @@ def path(args) -> str:
         whys = {n: explain(corpus.pixels(item), n_steps=n, **ask) for n in gaps}
         right = whys[64].values
         for n, why in whys.items():
-            change = max(abs(why.score - why.baseline_score), 0.2 * np.abs(why.values).sum(), 0.1)
-            gaps[n].append(abs(why.convergence_delta) / change)
+            gaps[n].append(unassigned(why))
             errors[n].append(np.linalg.norm(why.values - right) / np.linalg.norm(right))
     rows = [f"{n:6} {median(errors[n]):14.3f} {median(gaps[n]):14.3f} {np.mean(np.array(gaps[n]) > 0.1):18.2f}" for n in NODES]
     return "\n".join([f"{len(drawn)} pictures of dev, one crop each, medians; errors against 64 steps",

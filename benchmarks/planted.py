@@ -2,7 +2,7 @@
 
     python benchmarks/planted.py OUT.csv [--corpus FOLDER] [--explained 40] [--steps 1000] [--cases peak grid]
 
-A network for each case learns from photographs of the train split; photographs of dev are judged. Nothing is
+A network for each case learns from photographs of the train split; photographs of dev are judged. Nothing of that is
 chosen on what is judged: seeds, steps and the 0.9 of a sure answer stood before, and only photographs of the
 train split had a say. About half an hour of one core.
 """
@@ -36,6 +36,7 @@ from deepnb.planted import (
     write_planted,
 )  # fmt: skip
 from deepnb.receipts import randomized, receipt
+from deepnb.rule import WRONG, wrong_values
 from deepnb.trials import judged_networks, planted_tables
 
 KINDS = ("camera", "dataset_real")  # photographs by cameras, and from the web
@@ -148,19 +149,6 @@ def outsiders(net, planted, k: int) -> dict:
     return {"pixels, absolute": (pooled, WHERE), "random map": (chance, PLAN)}
 
 
-SCALED = ("shuffled, rescaled", "regions moved", "bands moved", "another patch")
-
-
-def wrong_ones(own, shuffled, other, k: int) -> dict:
-    "Values that are wrong by construction: of a shuffled network, moved to other parts, of another patch"
-    rows, columns = PLAN.shape
-    table, rng = own.reshape(rows, columns), seeded(k, "moved")
-    found = {"shuffled": shuffled, "shuffled, rescaled": shuffled,
-             "regions moved": np.roll(table, rng.integers(1, rows), 0).ravel(),
-             "bands moved": np.roll(table, rng.integers(1, columns), 1).ravel()}  # fmt: skip
-    return found if other is None else found | {"another patch": other}
-
-
 def explained(case: str, net, k: int, planted, logit: float, other) -> tuple[list[dict], np.ndarray]:
     "A row for each method, and for each wrong explanation; `other`: the values of another patch, or None"
     rows, own = [], None
@@ -172,14 +160,15 @@ def explained(case: str, net, k: int, planted, logit: float, other) -> tuple[lis
         rows.append(line(case, k, planted, logit, method, **judged(why.values, planted, ask["parts"], why.receipt, gap=gap)))
     given = outsiders(net, planted, k)
     shuffled = explain(planted.pixels, score=randomized(net, seed=k), parts=PLAN, baselines="near", receipt=False).values
-    given |= {name: (values, PLAN) for name, values in wrong_ones(own, shuffled, other, k).items()}
+    wrong = wrong_values(own, shuffled=shuffled, other=own if other is None else other, shape=PLAN.shape, seed=k)
+    given |= {name: (values, PLAN) for name, values in wrong.items() if other is not None or name != WRONG[-1]}
     for method, (values, plan) in given.items():
         game, ends = game_of(net, planted.pixels, plan)
         change, total = ends[1] - ends[0], values.sum()
-        if method in SCALED and abs(total) > 1e-9:  # so that the sum betrays nothing
+        if method in WRONG[1:] and abs(total) > 1e-9:  # so that the sum betrays nothing
             values = values * (change / total)
         check = receipt(game, values, ends=ends, seed=k)
-        gap = abs(total - change) / abs(change) if method == "shuffled" else float("nan")
+        gap = abs(total - change) / abs(change) if method == WRONG[0] else float("nan")
         rows.append(line(case, k, planted, logit, method, **judged(values, planted, plan, check, gap=gap)))
     return rows, own
 

@@ -1,4 +1,4 @@
-"""What the receipt says of explanations of real pictures, and what of a shuffled network's: for pages 45 and 46
+"""What the receipt measures of explanations of real pictures, right and wrong: for pages 45_profiles and 46_verdicts
 
     python benchmarks/receipts.py RECEIPTS.csv PROFILES.csv [--reader default] [--corpus FOLDER] [--pictures 200] [--store]
 
@@ -6,7 +6,7 @@ A seeded draw of `dev`, sides of 128 px and more: half photographs, and half gen
 drawn. Each picture's score "generated" is explained by two crops with the default method, and its full receipt kept.
 Beside it, all on the true score, what the receipt measures of values that are wrong by construction: those of a network
 with shuffled weights (one of five shuffles), the right ones moved to other regions or to other bands, and those of the
-next picture; and the insertion and deletion areas of pixel integrated gradients, from the same baseline and from a black
+next picture of the draw; and the insertion and deletion areas of pixel integrated gradients, from the same baseline and from a black
 one, summed over each region and dealt out to its bands by energy (a pixel has no band), and pixel by pixel. About 10 CPU
 seconds a picture; what is done is remembered in the cache folder, so that the tables can be written again in seconds, with
 the rule of the receipt as it then is. The first two pictures are explained by `explain(receipt="full")` as well, which has
@@ -27,12 +27,13 @@ import torch
 from deepnb.coalitions import Coalitions, checked_score
 from deepnb.core import seeded
 from deepnb.corpus import detection_label, load_corpus
-from deepnb.explanation import BASELINES, STEPS, explain
+from deepnb.explanation import BASELINES, STEPS, explain, unassigned
 from deepnb.methods import METHODS, Settings
 from deepnb.parts import joint
 from deepnb.picture import crops, load
 from deepnb.reader import Reader
 from deepnb.receipts import area, deletion, insertion, judge, randomized, receipt
+from deepnb.rule import wrong_values
 from deepnb.scores import answer_key, ask_all, cache_file
 from deepnb.settings import RANDOMIZED, reader_folder, write_randomized
 
@@ -40,6 +41,7 @@ MOST, EACH, LEAST, SHUFFLES = 2, 5, 128, 5
 PLAN = joint()
 FIELDS = ("convergence_delta", "deletion_auc", "insertion_auc", "random_auc", "energy_auc", "radius_auc",
           "band_agreement", "region_agreement", "randomized", "jpeg90")  # fmt: skip
+KEPT = ("forgiven", "regions", "bands", "other")  # how all but the first of `WRONG` are called here
 OF_VALUES = ("deletion_auc", "insertion_auc", "band_agreement", "region_agreement")  # what differs between values
 
 
@@ -83,25 +85,11 @@ def game_of(score, picture, reader) -> Remembered:
     return Remembered(score, x, start, PLAN, picture.pixels.shape[:2], np.asarray(read.boxes, np.int32))
 
 
-def gapes(why) -> bool:
-    "Whether `explain` takes more steps"
-    change = max(abs(why.score - why.baseline_score), 0.2 * np.abs(why.values).sum(), 0.1)
-    return abs(why.convergence_delta) > 0.1 * change
-
-
 def explained(reader, pixels: np.ndarray, seed: int) -> tuple:
     "What `explain` says, without a receipt, and in how many steps"
     ask = {"score": "generated", "reader": reader, "most": MOST, "seed": seed, "receipt": False}
     why = explain(pixels, n_steps=STEPS[0], **ask)
-    return (explain(pixels, n_steps=STEPS[1], **ask), STEPS[1]) if gapes(why) else (why, STEPS[0])
-
-
-def wrong_ones(own: np.ndarray, strange: np.ndarray, other: np.ndarray, seed: int) -> dict:
-    "Values that are wrong by construction: a shuffled network's, moved to other regions or bands, another picture's"
-    rows, columns = PLAN.shape
-    table, rng = own.reshape(rows, columns), seeded(seed, "moved")
-    return {"forgiven": strange, "regions": np.roll(table, rng.integers(1, rows), 0).ravel(),
-            "bands": np.roll(table, rng.integers(1, columns), 1).ravel(), "other": other}  # fmt: skip
+    return (explain(pixels, n_steps=STEPS[1], **ask), STEPS[1]) if unassigned(why) > 0.1 else (why, STEPS[0])
 
 
 def pooled(game, pixels: np.ndarray) -> np.ndarray:
@@ -149,9 +137,10 @@ def asked(reader, pixels: np.ndarray, other: np.ndarray, seed: int, blank) -> di
         again=lambda other: run(game_of(score, load(other), reader), Settings(steps))[0])  # fmt: skip
     gap = float(strange.sum() - (ends[1] - ends[0]))
     found = {"score": why.score, "baseline": why.baseline_score, "steps": steps, "own": asdict(own), "gap": gap,
-             "bands": why.by_band().tolist()}  # fmt: skip
+             "by_band": why.by_band().tolist()}  # fmt: skip
     if own.insertion_auc is not None:
-        for name, values in wrong_ones(why.values, strange, other, seed).items():
+        wrong = wrong_values(why.values, shuffled=strange, other=other, shape=PLAN.shape, seed=seed)
+        for name, values in zip(KEPT, list(wrong.values())[1:], strict=True):
             turned = values * np.sign(values.sum() * (ends[1] - ends[0]))  # so that the sum has the right sign
             found[name] = asdict(receipt(game, turned, ends=ends, seed=seed))
         black = run(replace(game, baselines=torch.zeros_like(game.inputs)), Settings(8))[1]
@@ -173,7 +162,7 @@ def tables(items, found: dict, words: str) -> tuple[list[dict], list[dict]]:
         row = {"sha256": item.sha256[:16], "label": detection_label(item), "kind": item.kind,
                "group": item.generator if detection_label(item) else item.device,
                "reader": words, "score": one["score"], "baseline": one["baseline"], "steps": one["steps"], "gap": one["gap"]}  # fmt: skip
-        for prefix in ("own", "forgiven", "regions", "bands", "other"):
+        for prefix in ("own", *KEPT):
             names = FIELDS if prefix == "own" else OF_VALUES
             row |= {f"{prefix}_{name}": one.get(prefix, {}).get(name) for name in names}
         for name in ("near", "black", "pixels"):
@@ -183,7 +172,7 @@ def tables(items, found: dict, words: str) -> tuple[list[dict], list[dict]]:
         if one["own"]["insertion_auc"] is not None:
             verdict = judge(one["own"], change=one["score"] - one["baseline"])[0]
         kept = {name: row[name] for name in ("sha256", "label", "group", "reader", "score", "baseline")}
-        kept |= {"verdict": verdict} | {f"band{k + 1}": value for k, value in enumerate(one["bands"])}
+        kept |= {"verdict": verdict} | {f"band{k + 1}": value for k, value in enumerate(one["by_band"])}
         profiles.append({name: short(value) for name, value in kept.items()})
     return receipts, profiles
 
@@ -214,7 +203,7 @@ def main():
     parser.add_argument("--store", action="store_true", help="keep the likeness to shuffled weights with the reader")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    reader, corpus = Reader.load(given.reader), load_corpus(given.corpus)
+    reader, corpus = Reader.load(given.reader, device="cpu"), load_corpus(given.corpus)
     items = drawn_items(corpus, given.pictures)
 
     @cache

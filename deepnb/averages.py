@@ -41,10 +41,9 @@ def plot_means(means: Means, *, edges=None, beside: Means | None = None, what: s
     ax.axhline(0, color=theme.soft, linewidth=0.8)
     for place in places[~read]:
         ax.axvspan(place - 0.43, place + 0.43, facecolor="none", hatch="////", edgecolor=theme.line, linewidth=0)
-    inks = _inks(means, style=style, gray=gray)
-    ax.vlines(places, means.low, means.high, color=inks, linewidth=2.2 if few else 1.4)
+    inks, shown = _inks(means, style=style, gray=gray), np.flatnonzero(read)
+    ax.vlines(places[shown], means.low[shown], means.high[shown], color=[inks[k] for k in shown], linewidth=2.2 if few else 1.4)
     fills = [ink if apart else theme.ground for ink, apart in zip(inks, means.apart, strict=True)]
-    shown = np.flatnonzero(read)
     ax.scatter(places[shown], means.values[shown], s=46 if few else 20, color=[fills[k] for k in shown],
                edgecolor=[inks[k] for k in shown], linewidth=1.4, zorder=3)
     for k in shown if few else ():
@@ -57,7 +56,7 @@ def plot_means(means: Means, *, edges=None, beside: Means | None = None, what: s
     ax.set_xlim(0, len(places))
     name_places(ax, means.names, edges=edges, what=what)
     said = "bars: 95 % interval; hollow: it holds zero" + "; pale: beside" * (beside is not None)
-    said += "; hatched: never read" * (not read.all())
+    said += "; hatched: not read" * (not read.all())
     ax.set_xlabel("\n".join(filter(None, (ax.get_xlabel(), said))), linespacing=1.4)
     return ax
 
@@ -104,7 +103,7 @@ def plot_grid(means: Means, grid: tuple[int, int], *, read: np.ndarray | None = 
         step = -(-count // 12)
         axis.set_ticks(np.arange(0, count, step) + 0.5, range(1, count + 1, step))
     ax.tick_params(length=0)
-    ax.set_xlabel("column\nhollow: the 95 % interval holds zero" + "; hatched: never read" * (not read.all()), linespacing=1.4)
+    ax.set_xlabel("column\nhollow: the 95 % interval holds zero" + "; hatched: not read" * (not read.all()), linespacing=1.4)
     color_bar(ax, image, label="logits", style=style)
     return ax
 
@@ -193,17 +192,18 @@ def profile_alt(profile: Profile | Contrast, *, most: int = 8) -> str:
     named = [f"{low} to {high} cycles per pixel" for low, high in zip(edges, edges[1:], strict=False)]
     said = [". ".join(_title(profile)) + f". In all {_interval(profile.total(), 0)} logits."]
     if bands.names:
-        said.append(_apart(bands, named or list(bands.names), "frequency bands", most))
+        said.append(_apart(bands, named or list(bands.names), "frequency bands", bands.apart, most))
     if regions.names:
-        said.append(_apart(regions, list(regions.names), "regions", most))
-        unread = int((~_read(sides)).sum())
-        said += [f"{unread} of the regions {'was' if unread == 1 else 'were'} never read."] * bool(unread)
+        read = _read(sides)
+        said.append(_apart(regions, list(regions.names), "regions", regions.apart & read, most))
+        unread, how = int((~read).sum()), "not read on both sides" if len(sides) > 1 else "never read"
+        said += [f"{unread} of the regions {'was' if unread == 1 else 'were'} {how}."] * bool(unread)
     return " ".join([*said, _trust(profile)]).strip()
 
 
-def _apart(means: Means, names: list[str], what: str, most: int) -> str:
-    "Which means differ from zero: the strongest of them, in their order"
-    found = np.flatnonzero(means.apart)
+def _apart(means: Means, names: list[str], what: str, apart: np.ndarray, most: int) -> str:
+    "Which means differ from zero, of those that are `apart`: the strongest of them, in their order"
+    found = np.flatnonzero(apart)
     if not len(found):
         return f"Of {len(names)} {what} none differs from zero: each 95 % interval holds it."
     shown = sorted(found[np.argsort(-np.abs(means.values[found]), kind="stable")][:most])

@@ -30,7 +30,7 @@ class Settings:
     fitted model, 5 noisy pictures for `noise_tunnel`, 25 points a crop for `gradient_shap`.
     """
 
-    n_steps: int = 8
+    n_steps: int = 5
     n_samples: int | None = None
     seed: int = 0
     ends: tuple[float, float] = (0.0, 0.0)  # baseline, picture
@@ -283,7 +283,7 @@ def _fitted(name: str, game: Coalitions, settings: Settings, ridge: float) -> tu
     method = getattr(captum.attr, name)(lambda masks: game(masks).cpu())
     method.interpretable_model = _Fit(ridge)
     with _seeded(settings.seed):
-        raw = method.attribute(ones, baselines=torch.zeros_like(ones), n_samples=samples)
+        raw = method.attribute(ones, baselines=torch.zeros_like(ones), n_samples=samples, perturbations_per_eval=game.together)
     return raw.reshape(-1).double().numpy(), raw.numpy()
 
 # %% ../nbs/41_methods.ipynb #251f9e5f

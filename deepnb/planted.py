@@ -287,7 +287,7 @@ def read_planted(path: str | Path | None = None) -> dict[str, np.ndarray]:
         raise ProtocolError(f"{path.name} is missing. Make it with benchmarks/planted.py, or install deepnb again.")
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    if not rows or not {*WORDS, "picture", "label", "score"} <= set(rows[0]):
+    if not rows or not {*WORDS, *RECEIPT, "picture", "label", "score", "gap"} <= set(rows[0]):
         raise ProtocolError(f"{path.name} is no table of planted truth. Make it again with benchmarks/planted.py.")
     return {name: np.array([row[name] if name in WORDS else float(row[name] or "nan") for row in rows]) for name in rows[0]}
 

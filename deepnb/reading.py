@@ -233,7 +233,7 @@ class Receipt(Value):
 
     `deletion_auc`, `insertion_auc`: area under the score as parts go or come back in the explanation's order; `random_auc`, `energy_auc`,
     `radius_auc`: insertion at random, by energy, coarse waves first. Correlations: `band_agreement` and `region_agreement` of two estimators,
-    `randomized` with random weights, `jpeg90` after it. `infidelity`: what values miss (1 all); `max_sensitivity`: change by a grey level.
+    `randomized` with random weights (or the reader's median), `jpeg90` with JPEG 90. `infidelity`: share missed; None: not measured.
     """
 
     verdict: str = choice_field("explains", "does not explain", "cannot tell")

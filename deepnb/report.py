@@ -339,7 +339,7 @@ def _why_section(explanation: Explanation | None) -> _Markup | None:
             ("Not accounted for", receipt.convergence_delta), ("Deletion", receipt.deletion_auc),
             ("Insertion", receipt.insertion_auc), ("Random order", receipt.random_auc), ("Order of energy", receipt.energy_auc),
             ("Order of radius", receipt.radius_auc), ("Agreement on bands", receipt.band_agreement),
-            ("Agreement on regions", receipt.region_agreement), ("With random weights", receipt.randomized),
+            ("Agreement on regions", receipt.region_agreement), ("Likeness to random weights", receipt.randomized),
             ("After JPEG 90", receipt.jpeg90), ("Infidelity", receipt.infidelity),
             ("Change for one grey level", receipt.max_sensitivity),
         ]

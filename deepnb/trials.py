@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .core import seeded
-from .planted import CASES, SURE, VIEWS, read_planted
+from .planted import CASES, MEASURES, SURE, VIEWS, read_planted
 from .rule import TRUE, row_verdicts
 
 # %% ../nbs/46_trials.ipynb #c12992c1
@@ -71,11 +71,17 @@ def _mean(case: str, method: str, measure: str, values: np.ndarray, draws: int) 
     return Cell(case, method, measure, float(values.mean()), *map(float, np.quantile(drawn, (0.025, 0.975))), len(values))
 
 
-def planted_tables(table: dict[str, np.ndarray] | None = None, *, draws: int = 1000) -> PlantedTables:
+def planted_tables(
+    table: dict[str, np.ndarray] | None = None,
+    *,
+    said: np.ndarray | None = None,  # (rows,) verdicts; default: by the rule that ships
+    draws: int = 1000,
+) -> PlantedTables:
     "The means over patches for each method, measure and case; by default of what ships"
     table = read_planted() if table is None else table
-    shown = {name: values for name, values in table.items() if name.startswith(VIEWS) or name in ("gap", "error")}
-    shown["gain"], said = table["insertion_auc"] - table["deletion_auc"], row_verdicts(table)
+    known = {*(f"{view}_{name}" for view in VIEWS for name in MEASURES), "gap", "error"}
+    shown, said = {name: values for name, values in table.items() if name in known}, row_verdicts(table) if said is None else said
+    shown["gain"] = table["insertion_auc"] - table["deletion_auc"]
     shown |= {v: np.where(said == "", np.nan, said == v) for v in ("explains", "cannot tell", "does not explain")}
     cells = []
     for method in dict.fromkeys(table["method"][table["method"] != "score"]):

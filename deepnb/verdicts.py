@@ -64,7 +64,10 @@ def read_receipts(path: str | Path | None = None) -> tuple[Checked, ...]:
     if not path.is_file():
         raise ProtocolError(f"{path} holds no receipts. Name the first file that benchmarks/receipts.py wrote.")
     with path.open(newline="", encoding="utf-8") as file:
-        return tuple(map(_checked, csv.DictReader(file)))
+        rows = list(csv.DictReader(file))
+    if not rows or not {f"own_{name}" for name in MEASURES} <= set(rows[0]):
+        raise ProtocolError(f"{path} is no table of receipts of this version. Make it again with benchmarks/receipts.py.")
+    return tuple(map(_checked, rows))
 
 
 def _checked(row: dict[str, str]) -> Checked:
@@ -136,7 +139,7 @@ class VerdictTable:
 
 
 def verdict_table(rows: Sequence[Checked]) -> VerdictTable:
-    "How often each verdict is given, of the reader's explanations and of a shuffled network's, by side"
+    "How often each verdict is given, of the reader's explanations and of each kind of wrong ones, by side"
     shares = []
     for whose in WHOSE:
         for side, labels in SIDES.items():

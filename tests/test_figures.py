@@ -240,12 +240,12 @@ def test_a_region_that_was_never_read_is_hatched_and_has_no_number():
     profile = sample_profile(unread=(5, 6))
     axes = panel_named(figures.plot_profile(profile), "region")
     assert sum(bool(patch.get_hatch()) for patch in axes.patches) == 2 and len(axes.texts) == 14
-    assert "never read" in axes.get_xlabel() and "2 of the regions were never read" in figures.alt_text(profile)
+    assert "not read" in axes.get_xlabel() and "2 of the regions were never read" in figures.alt_text(profile)
     in_a_row = panel_named(figures.plot_profile(dataclasses.replace(profile, grid=None)), "region")
     assert sum(bool(patch.get_hatch()) for patch in in_a_row.patches) == 2
     assert len(in_a_row.collections[-1].get_offsets()) == 14
     whole = panel_named(figures.plot_profile(sample_profile(unread=())), "region")
-    assert not any(patch.get_hatch() for patch in whole.patches) and "never read" not in whole.get_xlabel()
+    assert not any(patch.get_hatch() for patch in whole.patches) and "not read" not in whole.get_xlabel()
     one_sided = Contrast.of(sample_profile(unread=()), profile)
     assert sum(bool(p.get_hatch()) for p in panel_named(figures.plot_profile(one_sided), "region").patches) == 2
 

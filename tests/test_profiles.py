@@ -310,6 +310,7 @@ def test_the_values_that_ship_sum_to_the_change_of_score():
         one = receipts[row["sha256"]]
         gap = sum(float(row[f"band{k}"]) for k in range(1, 7)) - (one.score - one.baseline_score)
         assert gap == pytest.approx(one.own.convergence_delta, abs=0.01)
+        assert row["verdict"] == one.own.verdict  # by the rule that ships, in both
 
 
 def test_shuffled_networks_are_refused_more_often_than_the_reader():

@@ -309,3 +309,13 @@ def test_every_bundled_picture_has_a_record(bundled):
 @pytest.mark.parametrize("probability, ratio", [(0.5, 1), (0.9, 9), (0.1, 1 / 9), (1.0, 1e9)])
 def test_the_likelihood_ratio_is_the_odds_at_equal_odds_beforehand(probability, ratio):
     assert sample_reading(probability=probability).likelihood_ratio == pytest.approx(ratio)
+
+
+def test_an_explanation_saved_with_a_field_that_is_gone_opens():
+    made = sample_explanation()
+    old = json.loads(json.dumps(made.to_json()))
+    old["receipt"]["agreement"] = 0.9
+    for name in ("band_agreement", "region_agreement", "radius_auc"):
+        del old["receipt"][name]
+    opened = Explanation.from_json(old)
+    assert opened.receipt.verdict == made.receipt.verdict and opened.receipt.band_agreement is None
