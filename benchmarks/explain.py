@@ -14,7 +14,8 @@ on one thread; time is CPU time of the process. Both put as many pictures throug
 permutation and multiplied, since its cost is proportional to them. Errors are relative L2 distances to a long run
 of antithetic permutations, whose own standard error is given too; that of n plain permutations follows from the
 spread of that run's single permutations, as spread / sqrt(n). How many permutations have the error of the one run
-differs much from picture to picture, so the ratio of several is given, as a geometric mean.
+differs much from picture to picture, so the ratio of several is given, as a geometric mean. Correlations with the
+long run are given for single parts, and for their sums by region and by band.
 """
 
 import argparse
@@ -34,6 +35,7 @@ from deepnb.picture import load
 
 PLAN = joint(regions=(4, 4), bands=6)
 SAMPLES = 25
+SUMS = {"parts": np.ravel, "regions": lambda v: v.reshape(PLAN.shape).sum(1), "bands": lambda v: v.reshape(PLAN.shape).sum(0)}
 NODES = (3, 4, 5, 6, 8, 12, 16, 24)
 
 
@@ -94,7 +96,7 @@ def compare(pixels: np.ndarray, reader, args) -> dict:
         "split": time_split(args.side, len(found.read_boxes)), "crops": len(found.read_boxes),
         "error": np.linalg.norm(found.values - right) / norm,
         "two_error": np.linalg.norm(ends.values - right) / norm,
-        "correlation": np.corrcoef(found.values, right)[0, 1],
+        **{f"of {name}": np.corrcoef(sums(found.values), sums(right))[0, 1] for name, sums in SUMS.items()},
         "spread": np.sqrt(rounds.var(0, ddof=1).sum()) / norm,
         "reference": np.sqrt(pairs.var(0, ddof=1).sum() / len(pairs)) / norm,
         "delta": found.score - found.baseline_score, "gap": found.convergence_delta,
@@ -111,13 +113,14 @@ def report(found: dict[str, dict], args) -> str:
     one = next(iter(found.values()))
     head = (f"explaining {one['crops']} crop(s) of 128 px in 96 parts, {'a toy network' if args.quick else 'the shipped reader'}, "
             f"fp32, one thread, medians of {args.rounds} rounds; errors against {args.long} antithetic permutations")
-    names = ("change", "delta", "CPU s", "receipt", "split", "a permutation", "error", "of reference", "corr.", "equal", "ratio",
-             "two-ended", "ratio")  # fmt: skip
+    names = ("change", "delta", "CPU s", "receipt", "split", "a permutation", "error", "of reference", "corr. parts",
+             "regions", "bands", "equal", "ratio", "two-ended", "ratio")  # fmt: skip
     lines = [head, "", f"{'':16}" + "".join(f"{name:>14}" for name in names)]
     for name, m in found.items():
         equal, ratio = ratios(m)
         numbers = (m["delta"], m["gap"], m["ours"], m["checked"], m["split"], m["theirs"], m["error"], m["reference"],
-                   m["correlation"], equal, ratio, m["two_error"], ratios(m, seconds="two", error="two_error")[1])  # fmt: skip
+                   m["of parts"], m["of regions"], m["of bands"], equal,
+                   ratio, m["two_error"], ratios(m, seconds="two", error="two_error")[1])  # fmt: skip
         lines.append(f"{name:16}" + "".join(f"{number:14.3f}" for number in numbers))
     mean = float(np.exp(np.mean([np.log(ratios(m)[1]) for m in found.values()])))
     at = float(np.exp(np.mean([np.log(m["theirs"] * SAMPLES / m["ours"]) for m in found.values()])))

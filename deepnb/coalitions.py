@@ -58,9 +58,9 @@ TOGETHER = 4 * 256 * 256  # pixels that a score is given in one pass, at least o
 STRIP = 8_000_000  # weights of regions that are looked at together
 
 
-def chunks(x: Tensor) -> list[slice]:
-    "Which of the crops (N, 3, h, w) go through a network together: slices that cover all N"
-    step = max(1, TOGETHER // (x.shape[2] * x.shape[3]))
+def chunks(x: Tensor, *, pixels: int = TOGETHER) -> list[slice]:
+    "Which of the crops (N, 3, h, w) go through a network together, of at most so many pixels: slices that cover all N"
+    step = max(1, pixels // (x.shape[2] * x.shape[3]))
     return [slice(i, i + step) for i in range(0, len(x), step)]
 
 
