@@ -86,13 +86,14 @@ def compare(pixels: np.ndarray, reader, args) -> dict:
         theirs.append(cpu(lambda once=once: explain(pixels, **once))[0])
     seconds, ends = cpu(lambda: explain(pixels, **{**ask, "method": "two_ended"}))
     check = {**ask, "receipt": True}
-    checked = median(cpu(lambda: explain(pixels, **check))[0] for _ in range(min(3, args.rounds)))
+    checks = [cpu(lambda: explain(pixels, **check)) for _ in range(min(3, args.rounds))]
     long_run = explain(pixels, method="antithetic", n_samples=args.long, seed=1, **ask)
     rounds = np.asarray(long_run.raw)  # (permutations, K)
     right = rounds.mean(0)
     norm, pairs = np.linalg.norm(right), rounds.reshape(-1, 2, rounds.shape[1]).mean(1)
     return {
-        "ours": median(ours), "theirs": median(theirs), "checked": checked, "two": seconds,
+        "ours": median(ours), "theirs": median(theirs), "checked": median(some for some, _ in checks), "two": seconds,
+        "verdict": checks[0][1].receipt.verdict,
         "split": time_split(args.side, len(found.read_boxes)), "crops": len(found.read_boxes),
         "error": np.linalg.norm(found.values - right) / norm,
         "two_error": np.linalg.norm(ends.values - right) / norm,
@@ -121,7 +122,7 @@ def report(found: dict[str, dict], args) -> str:
         numbers = (m["delta"], m["gap"], m["ours"], m["checked"], m["split"], m["theirs"], m["error"], m["reference"],
                    m["of parts"], m["of regions"], m["of bands"], equal,
                    ratio, m["two_error"], ratios(m, seconds="two", error="two_error")[1])  # fmt: skip
-        lines.append(f"{name:16}" + "".join(f"{number:14.3f}" for number in numbers))
+        lines.append(f"{name:16}" + "".join(f"{number:14.3f}" for number in numbers) + f"  {m['verdict']}")
     mean = float(np.exp(np.mean([np.log(ratios(m)[1]) for m in found.values()])))
     at = float(np.exp(np.mean([np.log(m["theirs"] * SAMPLES / m["ours"]) for m in found.values()])))
     checked = float(np.exp(np.mean([np.log(m["checked"] / m["ours"]) for m in found.values()])))
