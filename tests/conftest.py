@@ -75,7 +75,8 @@ def pytest_runtest_logreport(report):
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session):
-    if session.exitstatus == 0 and (idle := demanded - ran):
+    again = session.config.getoption("lf", default=False)  # only what failed before: the first run demanded all
+    if session.exitstatus == 0 and not again and (idle := demanded - ran):
         print(f"\nDEEPNB_DEMAND: no test marked {', '.join(sorted(idle))} ran.")
         session.exitstatus = 1
 

@@ -213,7 +213,7 @@ def test_a_far_baseline_says_so():
     ({"method": "deep_lift", "score": toys.Detector(), "baselines": "gray"}, ScoreError, "no module Captum knows"),
     ({"score": lambda x: x.sub_(0.5).mean((1, 2, 3))}, ScoreError, "in place"),
     ({"score": lambda x: (s := x.mean((1, 2, 3)).sigmoid(), t := s * s, s.mul_(2), t)[3]}, ScoreError, "overwrites"),
-    ({"score": lambda x: x.mean((1, 2, 3)) + torch.rand(1)}, ScoreError, "for the same picture"),
+    ({"score": lambda x: x.mean((1, 2, 3)) + 1000 * torch.rand(1)}, ScoreError, "for the same picture"),
     ({"score": torch.nn.Sequential(torch.nn.Dropout(0.5), toys.Linear(64, 64)).train()}, ScoreError, "network.eval"),
 ])
 def test_what_cannot_be_answered_is_refused_with_the_choices(ask, error, words):
