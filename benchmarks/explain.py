@@ -64,11 +64,14 @@ def time_split(side: int, crops: int) -> float:
     return median(cpu(lambda: split(slope, change, **ask))[0] for _ in range(5))
 
 
+def bundled_paths(count: int) -> list[Path]:
+    paths = sorted(data_path("data", "pictures").iterdir())
+    return [path for path in paths if path.suffix in (".jpg", ".png", ".webp")][:count]
+
+
 def bundled(args) -> dict[str, np.ndarray]:
     "The upper left corners of the first bundled pictures"
-    paths = [path for path in sorted(data_path("data", "pictures").iterdir()) if path.suffix in (".jpg", ".png", ".webp")]
-    paths = paths[: args.pictures]
-    pictures = {path.stem: load(path).pixels[: args.side, : args.side].astype(float) for path in paths}
+    pictures = {path.stem: load(path).pixels[: args.side, : args.side].astype(float) for path in bundled_paths(args.pictures)}
     if args.quick:  # what the small network looks for
         for pixels in pictures.values():
             pixels[:64, :64] += 20 * np.cos(np.arange(64) * np.pi / 2)[:, None, None]
@@ -153,27 +156,31 @@ def path(args) -> str:
 
 
 def framed(args) -> str:
-    """Wall seconds and peak memory of a picture of `--frame` width and height, with its receipt: median of the rounds
+    """Wall seconds of pictures of `--frame` width and height, with their receipts, and the peak of memory
 
-    The picture is a bundled one, cut to the frame, or mirrored side by side until it fills it: no large one is bundled.
+    The pictures are the bundled ones, cut to the frame, or mirrored side by side until they fill it: no large one is
+    bundled. Each is asked `--rounds` times, and the median taken.
     """
     reader = find_reader(args.quick)
-    path = sorted(data_path("data", "pictures").glob("*.jpg"))[0]
     width, height = args.frame
-    tile = load(path).pixels[:height, :width]
-    pixels = np.pad(tile, ((0, height - tile.shape[0]), (0, width - tile.shape[1]), (0, 0)), mode="symmetric")
     plan = joint(regions=tuple(args.grid), bands=6)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    walls = []
-    for _ in range(args.rounds):
-        started = time.perf_counter()
-        why = explain(pixels, reader=reader, parts=plan, most=args.most, receipt=not args.bare)
-        walls.append(time.perf_counter() - started)
-    wall, peak = median(walls), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    walls, said = [], []
+    for tile in (load(path).pixels[:height, :width] for path in bundled_paths(args.pictures)):
+        pixels = np.pad(tile, ((0, height - tile.shape[0]), (0, width - tile.shape[1]), (0, 0)), mode="symmetric")
+        rounds = []
+        for _ in range(args.rounds):
+            started = time.perf_counter()
+            why = explain(pixels, reader=reader, parts=plan, most=args.most, receipt=not args.bare)
+            rounds.append(time.perf_counter() - started)
+        walls.append(median(rounds))
+        said.append("" if args.bare else why.receipt.verdict)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     share = sum((b[2] - b[0]) * (b[3] - b[1]) for b in why.read_boxes.tolist()) / (width * height)
     return (f"{width} x {height} px, {len(why.read_boxes)} crops of {reader.crop} px ({share:.1%} of the picture) in "
-            f"{len(plan)} parts{'' if args.bare else ' with receipt'}, {args.threads} thread(s): {wall:.1f} s wall, "
-            f"peak {peak:.0f} MB ({before:.0f} MB before), verdict {why.receipt and why.receipt.verdict}")
+            f"{len(plan)} parts{'' if args.bare else ' with receipt'}, {args.threads} thread(s), {len(walls)} pictures: "
+            f"{median(walls):.1f} s wall in the median, {min(walls):.1f} to {max(walls):.1f}, peak {peak:.0f} MB "
+            f"({before:.0f} MB before), verdicts {', '.join(f'{said.count(v)} {v}' for v in dict.fromkeys(said))}")
 
 
 if __name__ == "__main__":
