@@ -321,12 +321,14 @@ def _why_section(explanation: Explanation | None) -> _Markup | None:
         return None
     has_regions, has_bands = bool(len(explanation.by_region())), bool(len(explanation.by_band()))
     alt, charts = alt_text(explanation), []
+    hatched = "" if explanation.covered.all() else " Hatched ground was not read."
     if has_regions:
-        charts.append(_chart(plot_regions, explanation, alt=alt, caption="By region. Hatched ground was not read."))
+        charts.append(_chart(plot_regions, explanation, alt=alt, caption="By region." + hatched))
     if has_bands:
         charts.append(_chart(plot_bands, explanation, alt=alt, caption="By frequency band, coarse to fine."))
     if has_regions and has_bands:
-        charts.append(_chart(plot_matrix, explanation, alt=alt, caption="Each band in each region."))
+        caption = "Each band in each region. One of them alone is less certain than the sums beside."
+        charts.append(_chart(plot_matrix, explanation, alt=alt, caption=caption))
     color = f"Orange speaks for “{explanation.score_name}”, blue against it."
     doubted = explanation.receipt is not None and explanation.receipt.verdict == "does not explain"
     color = "Drawn in gray, because this explanation failed its check." if doubted else color

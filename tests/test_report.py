@@ -110,6 +110,11 @@ def test_an_explanation_brings_its_receipt():
     assert "failed its check" in drawn(sample_reading(), sample_explanation(trusted=False))
 
 
+def test_hatching_is_spoken_of_where_there_is_some():
+    some, none = (drawn(sample_reading(), sample_explanation(uncovered=u)) for u in ((5, 6), ()))
+    assert "Hatched ground was not read" in some and "Hatched" not in none
+
+
 @pytest.mark.parametrize("verdict", ["generated", "cannot_say"])
 def test_no_text_from_a_file_becomes_code(verdict):
     reading = dataclasses.replace(VERDICTS[verdict], picture=sample_reading(name=HOSTILE).picture)
