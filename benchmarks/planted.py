@@ -160,8 +160,8 @@ def explained(case: str, net, k: int, planted, logit: float, other) -> tuple[lis
         rows.append(line(case, k, planted, logit, method, **judged(why.values, planted, ask["parts"], why.receipt, gap=gap)))
     given = outsiders(net, planted, k)
     shuffled = explain(planted.pixels, score=randomized(net, seed=k), parts=PLAN, baselines="near", receipt=False).values
-    wrong = wrong_values(own, shuffled=shuffled, other=own if other is None else other, shape=PLAN.shape, seed=k)
-    given |= {name: (values, PLAN) for name, values in wrong.items() if other is not None or name != WRONG[-1]}
+    wrong = wrong_values(own, shuffled=shuffled, other=other, shape=PLAN.shape, seed=k)
+    given |= {name: (values, PLAN) for name, values in wrong.items() if values is not None}
     for method, (values, plan) in given.items():
         game, ends = game_of(net, planted.pixels, plan)
         change, total = ends[1] - ends[0], values.sum()

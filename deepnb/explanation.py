@@ -74,7 +74,7 @@ class Baseline:
     of: Callable[[np.ndarray], np.ndarray]
 
 
-FAR = "The baseline is far from the picture, where methods often disagree: a nearer one (near) may be explained better."
+FAR = "The baseline is far from the picture, where methods often disagree"
 BASELINES = {row.name: row for row in (
     Baseline("near", "without what stands out in its spectrum", False, lambda x: _filtered(x, 0.5)),
     Baseline("absent", "with most of its spectral power taken away", True, lambda x: _filtered(x, 0.1)),
@@ -238,7 +238,7 @@ def _caveats(explanation: Explanation) -> list[str]:
     if not explanation.covered.all() and explanation.parts[0].region is not None:
         said.append("Only the ground that was read is explained.")
     if row and row.far:
-        said.append("The baseline is far from the picture, where methods often disagree.")
+        said.append(f"{FAR}.")
     if METHODS[explanation.method].complete and unassigned(explanation) > 0.1:
         said.append(f"{abs(explanation.convergence_delta):.2f} of it could not be assigned to any part.")
     if check and check.verdict != "explains":
@@ -360,8 +360,9 @@ def _explained(case: _Case, row: Method, settings: Settings) -> Explanation:
 
 
 def _stored_likeness(case: _Case, made: Explanation) -> float | None:  # to shuffled weights, of the default question
-    plain = made.method == "integrated_gradients" and made.baselines == "near" and case.game.plan == joint()
-    return getattr(case.reader, "randomized", {}).get(made.score_name) if plain and not callable(case.score) else None
+    asked = made.method, made.baselines, case.game.plan, callable(case.score)
+    known = getattr(case.reader, "randomized", {})
+    return known.get(made.score_name) if asked == ("integrated_gradients", "near", joint(), False) else None
 
 
 def _checked(case: _Case, made: Explanation, settings: Settings, *, full: bool):
@@ -386,5 +387,5 @@ def _checked(case: _Case, made: Explanation, settings: Settings, *, full: bool):
         case.game, made.values, ends=case.ends, convergence_delta=gap, again=again if full else None,
         pixels=pixels, shuffled=shuffled, seed=settings.seed)
     if found.verdict != "explains" and made.baselines in BASELINES and BASELINES[made.baselines].far:
-        return replace(found, reasons=(*found.reasons, FAR))
+        return replace(found, reasons=(*found.reasons, f"{FAR}: a nearer one (near) may be explained better."))
     return found

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .coalitions import TOGETHER, Coalitions, ScoreError, chunks, two_ended
+from .coalitions import TOGETHER, Coalitions, ScoreError, chunks, fitting, two_ended
 from .parts import PartsError, split
 
 # %% ../nbs/41_methods.ipynb #2215dc42
@@ -77,7 +77,7 @@ def _averaged(name: str, game: Coalitions, attribute) -> tuple[np.ndarray, Any]:
 
 
 def _batch(x: Tensor) -> int:  # points of the path of all crops that go through the score together
-    return max(len(x), AT_ONCE // (x.shape[2] * x.shape[3]))
+    return max(len(x), fitting(x, pixels=AT_ONCE))
 
 
 def _integrated_gradients(game: Coalitions, settings: Settings) -> tuple[np.ndarray, Any]:
@@ -177,7 +177,7 @@ def _grad_cam(game: Coalitions, settings: Settings) -> tuple[np.ndarray, Any]:
 
     try:
         with _graded("grad_cam"):
-            maps = torch.cat([attribute(game.inputs[some], None).detach() for some in chunks(game.inputs)])
+            maps = torch.cat([attribute(game.inputs[some], None).detach() for some in chunks(game.inputs, pixels=AT_ONCE)])
     except AssertionError as error:
         raise ScoreError("grad_cam found nothing in the layer: the score does not run it. Pass a layer of the network "
                          "that is explained.") from error

@@ -83,10 +83,10 @@ def fit_rule(table: dict[str, np.ndarray] | None = None, *, cases: Sequence[str]
     tried = list(product(GAPS, AGREEMENTS, AGREEMENTS))
     kept = np.array([true.within(*limits).mean() for limits in tried])
     passed = np.array([[side.within(*limits).mean() for side in wrong] for limits in tried])  # (limits, kinds)
-    strict = np.array([band + region - gap for gap, band, region in tried])
+    gaps, *agreements = np.array(tried).T
+    strict = np.sum(agreements, 0) - gaps
     refuse = _best(-strict, kept >= min(1 - LOST, kept.max()), 1 - passed, REFUSED)
-    harsher = np.array([all(np.sign(a - b) in (s, 0) for a, b, s in zip(some, tried[refuse], (-1, 1, 1), strict=True))
-                        for some in tried])
+    harsher = (gaps <= gaps[refuse]) & np.all([some >= some[refuse] for some in agreements], axis=0)
     allowed = harsher & (passed.max(1) <= max(1 - REFUSED, passed[harsher].max(1).min()))
     doubt = _best(strict, allowed, kept[:, None], KEPT)
     return Rule(*((float(a), float(b)) for a, b in zip(tried[doubt], tried[refuse], strict=True)))

@@ -80,7 +80,8 @@ def planted_tables(
     "The means over patches for each method, measure and case; by default of what ships"
     table = read_planted() if table is None else table
     known = {*(f"{view}_{name}" for view in VIEWS for name in MEASURES), "gap", "error"}
-    shown, said = {name: values for name, values in table.items() if name in known}, row_verdicts(table) if said is None else said
+    said = row_verdicts(table) if said is None else said
+    shown = {name: values for name, values in table.items() if name in known}
     shown["gain"] = table["insertion_auc"] - table["deletion_auc"]
     shown |= {v: np.where(said == "", np.nan, said == v) for v in ("explains", "cannot tell", "does not explain")}
     cells = []
@@ -104,7 +105,7 @@ def judged_networks(table: dict[str, np.ndarray] | None = None) -> str:
         rows = (table["case"] == case) & (table["method"] == "score")
         made, other = (table["score"][rows & (table["label"] == k)] for k in (1, 0))
         auc = (np.sign(made[:, None] - other[None]) / 2 + 0.5).mean() if len(made) and len(other) else float("nan")
-        explained = ((table["case"] == case) & (table["method"] == "integrated_gradients")).sum()
+        explained = ((table["case"] == case) & (table["method"] == TRUE)).sum()
         sure = [f"{len(some):{wide}}{(some >= SURE).sum():6}" for some, wide in ((made, 10), (other, 9))]
         lines.append(f"{case:14}{rows.sum():8}{auc:7.3f}{''.join(sure)}{explained:11}")
     return "\n".join(lines)
