@@ -12,7 +12,7 @@ Both sides explain the same 96 joint parts (4 x 4 regions in 6 bands) from the s
 on one thread; time is CPU time of the process. Both put as many pictures through the network at once as fit
 (`Coalitions.together`). Rounds of both are interleaved and medians taken. Captum's sampling is timed at one
 permutation and multiplied, since its cost is proportional to them. Errors are relative L2 distances to a long run
-of antithetic permutations, whose own standard error is given too; that of n plain permutations follows from the
+of antithetic permutations, whose own standard error is given too, beside that of as many plain ones; that of n plain permutations follows from the
 spread of that run's single permutations, as spread / sqrt(n). How many permutations have the error of the one run
 differs much from picture to picture, so the ratio of several is given, as a geometric mean. Correlations with the
 long run are given for single parts, and for their sums by region and by band.
@@ -117,12 +117,13 @@ def report(found: dict[str, dict], args) -> str:
     one = next(iter(found.values()))
     head = (f"explaining {one['crops']} crop(s) of 128 px in 96 parts, {'a toy network' if args.quick else 'the shipped reader'}, "
             f"fp32, one thread, medians of {args.rounds} rounds; errors against {args.long} antithetic permutations")
-    names = ("change", "delta", "CPU s", "receipt", "split", "a permutation", "error", "of reference", "corr. parts",
+    names = ("change", "delta", "CPU s", "receipt", "split", "a permutation", "error", "of reference", "plain", "corr. parts",
              "regions", "bands", "equal", "ratio", "two-ended", "ratio")  # fmt: skip
     lines = [head, "", f"{'':16}" + "".join(f"{name:>14}" for name in names)]
     for name, m in found.items():
         equal, ratio = ratios(m)
         numbers = (m["delta"], m["gap"], m["ours"], m["checked"], m["split"], m["theirs"], m["error"], m["reference"],
+                   m["spread"] / args.long**0.5,
                    m["of parts"], m["of regions"], m["of bands"], equal,
                    ratio, m["two_error"], ratios(m, seconds="two", error="two_error")[1])  # fmt: skip
         lines.append(f"{name:16}" + "".join(f"{number:14.3f}" for number in numbers) + f"  {m['verdict']}")
