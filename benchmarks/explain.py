@@ -12,9 +12,9 @@ Both sides explain the same 96 joint parts (4 x 4 regions in 6 bands) from the s
 on one thread; time is CPU time of the process. Both put as many pictures through the network at once as fit
 (`Coalitions.together`). Rounds of both are interleaved and medians taken. Captum's sampling is timed at one
 permutation and multiplied, since its cost is proportional to them. Errors are relative L2 distances to a long run
-of antithetic permutations, whose own standard error is given too, beside that of as many plain ones; that of n plain permutations follows from the
-spread of that run's single permutations, as spread / sqrt(n). How many permutations have the error of the one run
-differs much from picture to picture, so the ratio of several is given, as a geometric mean. Correlations with the
+of antithetic permutations. The standard error of that run is given too, beside that of as many plain permutations,
+which follows from the spread of its single ones as spread / sqrt(n). How many permutations have the error of the one
+run differs much from picture to picture, so the ratio of several is given, as a geometric mean. Correlations with the
 long run are given for single parts, and for their sums by region and by band.
 """
 
